@@ -1,0 +1,54 @@
+// Who did what, one JSON object a line on stderr. Never silenced by the log level, never holding a secret, a prompt or a
+// completion. One variant per `evt`; the field names are the wire names that log pipelines already search for.
+import { writeLine } from "./log.ts";
+
+type Request = { request_id: string; client_ip: string };
+type Person = { sub: string; email?: string | undefined };
+
+export type AuditEvent =
+  | { evt: "config.load"; path: string; sha256: string }
+  | { evt: "access.denied"; request_id: string; reason: string; client_ip: string }
+  | { evt: "access.public_client"; request_id: string; client_ip: string }
+  | ({ evt: "auth.denied"; reason: "missing_token" | "invalid_token"; path: string } & Request)
+  | ({
+      evt: "device.authorize";
+      result: "success" | "rate_limited";
+      surface?: string | undefined;
+    } & Request)
+  | ({
+      evt: "device.verify";
+      result: "redirect" | "unknown_code" | "csrf_rejected" | "rate_limited";
+    } & Request)
+  | ({
+      evt: "device.deny";
+      result: "denied";
+      requested_from: string;
+      requested_at: string;
+    } & Request)
+  | ({ evt: "device.callback"; result: "browser_mismatch" } & Request)
+  | ({ evt: "session.mint"; result: "success"; ttl_hours: number } & Person & Request)
+  | ({ evt: "session.mint"; result: "fail"; err: string } & Request)
+  | ({ evt: "session.refresh"; result: "success"; ttl_hours: number } & Person & Request)
+  | ({
+      evt: "session.refresh";
+      result: "fail";
+      err: string;
+      step: string;
+      answer: string;
+    } & Request)
+  | ({
+      evt: "inference";
+      request_id: string;
+      path: string;
+      model: string | null;
+      upstream: string | null;
+      upstream_request_id: string | null;
+      upstream_cloud_request_id: string | null;
+      status: number;
+      ms: number;
+    } & Person);
+
+/** Writes one audit event with its time. Fields that are undefined are left out. */
+export function audit(event: AuditEvent): void {
+  writeLine(JSON.stringify({ ts: new Date().toISOString(), ...event }));
+}

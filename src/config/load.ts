@@ -1,0 +1,105 @@
+// The bytes of gateway.yaml → Config: read, expand, shape, check, in that order, and every problem of every step at once.
+// Nobody else reads settings, the environment's `${VAR}`, or a default.
+import { createHash } from "node:crypto";
+import { Value } from "@sinclair/typebox/value";
+import { checkSettings, type Partly, warningsOf } from "./checks.ts";
+import { parseSettings, type Position } from "./document.ts";
+import { expandSettings, type Sources } from "./expand.ts";
+import {
+  ConfigError,
+  type ConfigProblem,
+  type Finding,
+  formatPath,
+  type Path,
+} from "./problems.ts";
+import { type Config, configSchema } from "./schema.ts";
+import { shapeSettings } from "./shape.ts";
+
+export type { Sources } from "./expand.ts";
+
+export type LoadedConfig = {
+  config: Config;
+  /** Hex SHA-256 of the settings, values of variables and files included: comments and layout do not change it. */
+  sha256: string;
+  /** Sentences for the boot log. */
+  warnings: string[];
+};
+
+/** Problems reported of each step. */
+const problemsMax = 200;
+
+/**
+ * Reads a configuration in YAML or JSON.
+ * @param sources where `${VAR}` and `${file:/path}` come from; `readFile` may throw.
+ * @throws ConfigError with every problem found.
+ */
+export function loadConfig(text: string, sources: Sources): LoadedConfig {
+  const document = parseSettings(text);
+  const expanded = expandSettings(document.value, sources);
+  const shaped = shapeSettings(configSchema, expanded.value, expanded.fromOutside);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the walk keeps only what has its shape, which is what Partly says
+  const settings = shaped.value as Partly<Config>;
+
+  // The first word on a setting is the one to print: what could not be expanded or has no shape breaks rules, too.
+  const findings = firstOnEach([expanded.findings, shaped.findings, checkSettings(settings)]);
+  const problems = [
+    ...document.problems.slice(0, problemsMax),
+    ...findings.map((finding) => located(finding, document.positionOf)),
+  ];
+  if (problems.length > 0) throw new ConfigError(problems.toSorted(byPosition));
+
+  if (!Value.Check(configSchema, settings)) throw new ConfigError(disagreements(settings));
+  return {
+    config: settings,
+    sha256: createHash("sha256").update(sortedJson(expanded.value)).digest("hex"),
+    warnings: [...expanded.warnings, ...warningsOf(settings)],
+  };
+}
+
+/** All findings of the first step, and of each later one those on settings of which nothing has been said yet. */
+function firstOnEach([first = [], ...later]: readonly (readonly Finding[])[]): Finding[] {
+  let kept = first.slice(0, problemsMax);
+  for (const step of later) {
+    // A setting has been spoken of when it, something in it, or something around it has.
+    const spokenOf = new Set(
+      kept.flatMap(({ path }) => path.map((_, depth) => formatPath(path.slice(0, depth + 1)))),
+    );
+    const named = new Set(kept.map(({ path }) => formatPath(path)));
+    const isNew = ({ path }: Finding) =>
+      !spokenOf.has(formatPath(path)) &&
+      !path.some((_, depth) => named.has(formatPath(path.slice(0, depth))));
+    kept = [...kept, ...step.filter(isNew).slice(0, problemsMax)];
+  }
+  return kept;
+}
+
+function located({ path, message }: Finding, positionOf: (path: Path) => Position): ConfigProblem {
+  return { path: formatPath(path), ...positionOf(path), message };
+}
+
+/** In the order of the file; what has no place in it comes last. */
+function byPosition(a: ConfigProblem, b: ConfigProblem): number {
+  const line = (a.line ?? Infinity) - (b.line ?? Infinity) || 0;
+  return line !== 0 ? line : (a.column ?? 0) - (b.column ?? 0);
+}
+
+/** TypeBox has the last word on what a Config is. Nothing is known that passes the walk and not this. */
+function disagreements(settings: unknown): ConfigProblem[] {
+  const [first] = Value.Errors(configSchema, settings);
+  return [
+    {
+      path: first?.path ?? "",
+      line: undefined,
+      column: undefined,
+      message: first?.message ?? "does not fit the schema",
+    },
+  ];
+}
+
+/** Compact JSON with the keys of every mapping sorted. */
+function sortedJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(sortedJson).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${sortedJson(item)}`).join(",")}}`;
+}

@@ -1,0 +1,41 @@
+// What the configuration format has and this version of the gateway does not. Such a setting stops the start: a policy or a
+// cap that is silently left out is worse than no gateway. A key leaves this table when its feature arrives.
+
+/** Keys, by the place they stand at (`[]` for any entry of a list). */
+const keys: Readonly<Record<string, readonly string[]>> = {
+  "": ["admin", "cri", "enforcement", "load_test_mode", "managed", "pricing", "telemetry"],
+  oidc: ["client_assertion", "google_groups", "use_proxy"],
+  "upstreams[]": ["groups"],
+  "upstreams[].auth": [
+    "federation_rule_id",
+    "organization_id",
+    "identity_token_file",
+    "workspace_id",
+    "service_account_id",
+  ],
+};
+
+/** Values of settings that take one word of several. */
+const words: Readonly<Record<string, readonly string[]>> = {
+  "oidc.token_endpoint_auth_method": ["private_key_jwt"],
+  "upstreams[].provider": [
+    "bedrock",
+    "mantle",
+    "anthropicAws",
+    "anthropicGoogleCloud",
+    "vertex",
+    "google_cloud",
+    "foundry",
+  ],
+};
+
+export const notSupported = "not supported by this version yet";
+
+/** @param place as `formatPath` writes it, with or without list positions: `upstreams[0].auth`. */
+export function unsupportedKeys(place: string): readonly string[] {
+  return keys[place.replaceAll(/\[\d+\]/g, "[]")] ?? [];
+}
+
+export function unsupportedWords(place: string): readonly string[] {
+  return words[place.replaceAll(/\[\d+\]/g, "[]")] ?? [];
+}

@@ -1,0 +1,67 @@
+// Everything the gateway says goes to stderr, one line at a time: operational lines from here, audit events from audit.ts.
+// Lines that come together leave in one write, before the event loop goes on: whoever has an answer can rely on its lines
+// being written. stdout stays empty.
+import { writeSync } from "node:fs";
+
+const levels = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = (typeof levels)[number];
+
+/** Longest operational message in characters; what is longer is cut, so that an upstream's answer cannot flood the log. */
+const messageLengthMax = 4_000;
+
+let lowest: number = levels.indexOf("info");
+let pending = "";
+let descriptor = 2;
+
+/** Sets the lowest level that is written. Unknown words (as from an environment variable) leave `info`. */
+export function setLogLevel(name: string | undefined): void {
+  const index = levels.findIndex((level) => level === name);
+  lowest = index < 0 ? levels.indexOf("info") : index;
+}
+
+/** Sends everything to another open file than stderr, which the demo leaves to the person in front of it. */
+export function setLogDescriptor(openFile: number): void {
+  descriptor = openFile;
+}
+
+function write(level: LogLevel, message: string): void {
+  if (levels.indexOf(level) < lowest) return;
+  const line =
+    message.length > messageLengthMax ? `${message.slice(0, messageLengthMax)}…` : message;
+  writeLine(`[gateway] ${new Date().toISOString()} ${level} ${line.replaceAll(/[\r\n]+/g, " ")}`);
+}
+
+/** Operational log, `[gateway] <ts> <level> <message>`. Line breaks in a message become blanks: one event, one line. */
+export const log = {
+  debug: (message: string) => write("debug", message),
+  info: (message: string) => write("info", message),
+  warn: (message: string) => write("warn", message),
+  error: (message: string) => write("error", message),
+};
+
+/** Queues one line for stderr, as it is. It is written when the running code yields, or by `flushLog`. */
+export function writeLine(line: string): void {
+  if (pending === "") queueMicrotask(flushLog);
+  pending += `${line}\n`;
+}
+
+/** Writes what is queued now. Called before the process ends. */
+export function flushLog(): void {
+  let bytes = Buffer.from(pending);
+  pending = "";
+  while (bytes.length > 0) {
+    try {
+      bytes = bytes.subarray(writeSync(descriptor, bytes));
+    } catch (error) {
+      // A full pipe in non-blocking mode: wait for the reader rather than lose an audit line. Anything else (nobody
+      // reads stderr any more) leaves nothing to say and nowhere to say it.
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
+
+/** What a caught value says, for a log line or the message of another error. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
