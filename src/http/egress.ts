@@ -1,0 +1,236 @@
+// Our own outbound requests to URLs that come from the configuration or from an answer to it (the IdP's discovery
+// document): which addresses they may reach, how long they may take and how much they may answer. Who asks for what, and
+// how an answer is read, is the caller's. Streams of model answers have a path of their own in upstream/.
+import { lookup } from "node:dns/promises";
+import { BlockList, isIP } from "node:net";
+
+export type Egress = { fetch(url: string | URL, init?: RequestInit): Promise<Response> };
+
+export type EgressOptions = {
+  /** Lifts the block on loopback and unspecified addresses, and no other. */
+  allowLoopback: boolean;
+  /** Whole exchange, from the name look-up to the last byte of the answer. */
+  timeoutMs: number;
+  /** Longest answer, counted after decompression. */
+  responseBytesMax: number;
+  /** PEM certificates that replace the system's trust store. */
+  caPem?: string | undefined;
+  /** Addresses of a host name; the system's resolver unless a test says otherwise. */
+  resolve?: (hostname: string) => Promise<string[]>;
+};
+
+/** A request that our own rules stopped: a forbidden address, a scheme other than http(s), or a redirect. */
+export class EgressBlockedError extends Error {
+  override readonly name = "EgressBlockedError";
+}
+
+/**
+ * Makes the `fetch` for configured URLs. It throws EgressBlockedError for what the rules forbid; other failures are Errors
+ * whose message names the URL (never its query) and the cause as the system calls it, such as ECONNREFUSED. An answer that
+ * grows past `responseBytesMax` fails while its body is read, whatever its content-length says.
+ */
+export function createEgress(options: EgressOptions): Egress {
+  const tls = {
+    rejectUnauthorized: true,
+    ...(options.caPem === undefined ? {} : { ca: options.caPem }),
+  };
+  const resolve = options.resolve ?? systemAddresses;
+
+  return {
+    async fetch(url, init = {}) {
+      const target = new URL(url);
+      const timeout = AbortSignal.timeout(options.timeoutMs);
+      const signal = init.signal ? AbortSignal.any([init.signal, timeout]) : timeout;
+      const explain = (error: unknown) => explained(target, error, options.timeoutMs);
+      try {
+        await orAborted(signal, allowedAddresses(target, resolve, options.allowLoopback));
+        // `proxy: false`: the runtime would otherwise read HTTP_PROXY, and a proxy decides for itself where it connects.
+        const response = await fetch(target, {
+          ...init,
+          signal,
+          tls,
+          redirect: "manual",
+          proxy: false,
+        });
+        return await bounded(target, response, options.responseBytesMax, explain);
+      } catch (error) {
+        throw explain(error);
+      }
+    },
+  };
+}
+
+/** IPv6 networks that carry an IPv4 address: bits before it. IPv4-compatible, NAT64 (RFC 6052), 6to4 (RFC 3056). */
+const carriers = [
+  { prefix: (high: string, low: string) => `::${high}:${low}`, bits: 96 },
+  { prefix: (high: string, low: string) => `64:ff9b::${high}:${low}`, bits: 96 },
+  { prefix: (high: string, low: string) => `2002:${high}:${low}::`, bits: 16 },
+];
+
+type Rule = { reason: string; loopback: boolean; names: readonly string[]; blocks: BlockList };
+
+/** What may not be reached, most specific reason first. IPv4 blocks cover IPv4-mapped IPv6 addresses by themselves. */
+const rules: readonly Rule[] = [
+  {
+    reason: "cloud metadata",
+    loopback: false,
+    names: [
+      "metadata",
+      "metadata.google.internal",
+      "metadata.goog",
+      "instance-data",
+      "instance-data.ec2.internal",
+    ],
+    // In order: AWS, Azure, GCP and others; ECS and EKS credentials; Alibaba; Azure's host; Oracle; AWS, EKS and GCP by IPv6.
+    blocks: blockList(
+      [
+        "169.254.169.254",
+        "169.254.170.2",
+        "169.254.170.23",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+      ],
+      ["fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254"],
+    ),
+  },
+  {
+    reason: "link-local",
+    loopback: false,
+    names: [],
+    blocks: blockList(["169.254.0.0/16"], ["fe80::/10"]),
+  },
+  {
+    reason: loopbackReason("loopback"),
+    loopback: true,
+    names: [],
+    blocks: blockList(["127.0.0.0/8"], ["::1"]),
+  },
+  {
+    reason: loopbackReason("unspecified address"),
+    loopback: true,
+    names: [],
+    blocks: blockList(["0.0.0.0/8"], ["::"]),
+  },
+];
+
+function loopbackReason(kind: string): string {
+  return `${kind}; set CLAUDE_GATEWAY_ALLOW_LOOPBACK=1 in the gateway environment to allow it`;
+}
+
+function blockList(ipv4: readonly string[], ipv6: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const entry of ipv4) {
+    const [address = "", bits = "32"] = entry.split("/");
+    list.addSubnet(address, Number(bits), "ipv4");
+    const [a = 0, b = 0, c = 0, d = 0] = address.split(".").map(Number);
+    const [high, low] = [(a * 256 + b).toString(16), (c * 256 + d).toString(16)];
+    for (const carrier of carriers)
+      list.addSubnet(carrier.prefix(high, low), carrier.bits + Number(bits), "ipv6");
+  }
+  for (const entry of ipv6) {
+    const [address = "", bits = "128"] = entry.split("/");
+    list.addSubnet(address, Number(bits), "ipv6");
+  }
+  return list;
+}
+
+/**
+ * Addresses that the URL's host stands for, all of them allowed: one forbidden address refuses the host, since the
+ * connection may pick any. The connection still looks the name up again by itself; pinning it to this list goes here.
+ */
+async function allowedAddresses(
+  target: URL,
+  resolve: (hostname: string) => Promise<string[]>,
+  allowLoopback: boolean,
+): Promise<string[]> {
+  if (target.protocol !== "http:" && target.protocol !== "https:") {
+    throw new EgressBlockedError(
+      `blocked (${target.protocol} is not http or https): ${target.host}`,
+    );
+  }
+  // The URL parser has already turned every spelling of an IPv4 address (0x7f.1, 2130706433) into the dotted one.
+  const host = target.hostname.replace(/^\[(.*)\]$/, "$1").replace(/\.+$/, "");
+  const named = rules.find((rule) => rule.names.includes(host));
+  if (named) throw blockedBy(named.reason, host);
+
+  const addresses = isIP(host) === 0 ? await resolve(host) : [host];
+  if (addresses.length === 0) throw new Error(`ENOTFOUND: ${host} has no address`);
+  const applied = rules.filter((rule) => !(rule.loopback && allowLoopback));
+  for (const address of addresses) {
+    const plain = address.replace(/%.*$/, "");
+    const family = isIP(plain) === 6 ? "ipv6" : "ipv4";
+    const rule = applied.find((candidate) => candidate.blocks.check(plain, family));
+    if (rule) throw blockedBy(rule.reason, `${host} → ${address}`);
+  }
+  return addresses;
+}
+
+function blockedBy(reason: string, where: string): EgressBlockedError {
+  return new EgressBlockedError(`ECONNREFUSED_SSRF: blocked (${reason}): ${where}`);
+}
+
+async function systemAddresses(hostname: string): Promise<string[]> {
+  return (await lookup(hostname, { all: true })).map(({ address }) => address);
+}
+
+/** The answer with its body counted while it streams by. A redirect is an error: nobody checked where it leads. */
+async function bounded(
+  target: URL,
+  response: Response,
+  bytesMax: number,
+  explain: (error: unknown) => Error,
+): Promise<Response> {
+  if (response.status >= 300 && response.status < 400) {
+    await response.body?.cancel();
+    throw new EgressBlockedError(
+      `redirect refused: ${plainUrl(target)} answered ${response.status}`,
+    );
+  }
+  if (!response.body) return response;
+  const reader = response.body.getReader();
+  let bytes = 0;
+  const counted = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read();
+        if (done) return controller.close();
+        bytes += value.byteLength;
+        if (bytes > bytesMax) throw new Error(`answer is longer than ${bytesMax} bytes`);
+        controller.enqueue(value);
+      } catch (error) {
+        controller.error(explain(error));
+        reader.cancel().catch(() => {});
+      }
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
+  const { status, statusText, headers } = response;
+  return new Response(counted, { status, statusText, headers });
+}
+
+/** Rejects as soon as the signal fires. A name look-up cannot be stopped, only left behind. */
+function orAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
+function explained(target: URL, error: unknown, timeoutMs: number): Error {
+  if (error instanceof EgressBlockedError) return error;
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const cause =
+    name === "TimeoutError" ? `ETIMEDOUT: no complete answer within ${timeoutMs} ms` : message;
+  const coded = typeof code === "string" && !cause.includes(code) ? `${code}: ${cause}` : cause;
+  return new Error(`${plainUrl(target)}: ${coded.replace(/ For more information, pass .*$/, "")}`, {
+    cause: error,
+  });
+}
+
+function plainUrl(target: URL): string {
+  return target.origin + target.pathname;
+}

@@ -1,0 +1,44 @@
+// How a refusal is written, by who reads it: OAuth clients get RFC 6749 §5.2, people and probes get plain text, and every
+// API path, the unknown ones too, gets the Anthropic envelope that SDKs show to their user.
+import { ApiError, errorEnvelope } from "./errors.ts";
+
+const plainTextPaths = new Set([
+  "/",
+  "/device",
+  "/device/deny",
+  "/healthz",
+  "/oauth/callback",
+  "/protocol",
+  "/readyz",
+]);
+const oauthPaths = new Set(["/oauth/device_authorization", "/oauth/token"]);
+
+/** The response for a refusal on a path. The request id is in the envelope; the header is set by the listener. */
+export function refusalResponse(path: string, requestId: string, error: ApiError): Response {
+  if (plainTextPaths.has(path))
+    return new Response(error.message, { status: error.status, headers: error.headers });
+  if (oauthPaths.has(path)) {
+    const code = error.status >= 500 ? "temporarily_unavailable" : "invalid_request";
+    return oauthError(error.status, code, error.message);
+  }
+  return new Response(errorEnvelope(error.type, error.message, requestId), {
+    status: error.status,
+    headers: { "content-type": "application/json", ...error.headers },
+  });
+}
+
+/** An OAuth error response (RFC 6749 §5.2), never cached. */
+export function oauthError(status: number, error: string, description?: string): Response {
+  return oauthJson(status, {
+    error,
+    ...(description !== undefined && { error_description: description }),
+  });
+}
+
+/** A JSON response of the authorization server, never cached (RFC 6749 §5.1). */
+export function oauthJson(status: number, body: object): Response {
+  return Response.json(body, {
+    status,
+    headers: { "cache-control": "no-store", pragma: "no-cache" },
+  });
+}

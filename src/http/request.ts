@@ -1,0 +1,79 @@
+// One incoming request as the rest of the gateway sees it: its id, its path, its client, and its body read within bounds.
+// Who the client is behind proxies is decided in client-address.ts; refusals are written by errors.ts.
+import { ApiError } from "./errors.ts";
+
+export type Incoming = {
+  readonly request: Request;
+  readonly requestId: string;
+  /** The client's address after trusted_proxies, without port; `unknown` when there is none. */
+  readonly clientIp: string;
+  /** As sent: not decoded, not normalised, so that only exact spellings reach a handler. */
+  readonly path: string;
+  /** `""` or `"?…"`, as sent. */
+  readonly search: string;
+  /** Milliseconds since the epoch when the request reached us. */
+  readonly receivedAt: number;
+};
+
+/** Most of a refused body that is taken in and thrown away, in bytes and milliseconds. */
+const discardedBytesMax = 128 * 1024 * 1024;
+const discardTimeoutMs = 10_000;
+
+/** Longest form accepted at the sign-in endpoints, in bytes. */
+const formBytesMax = 64 * 1024;
+
+/** A client's `x-client-request-id` when it is usable as an id, else a fresh UUID. */
+export function requestIdOf(headers: Headers): string {
+  const asked = headers.get("x-client-request-id");
+  return asked !== null && /^[A-Za-z0-9._-]{1,64}$/.test(asked) ? asked : crypto.randomUUID();
+}
+
+/** Path and query of a request URL as sent. A fragment is dropped; a lone `?` is no query. */
+export function splitUrl(url: string): { path: string; search: string } {
+  const start = url.indexOf("/", url.indexOf("//") + 2);
+  if (start < 0) return { path: "/", search: "" };
+  const hash = url.indexOf("#", start);
+  const end = hash < 0 ? url.length : hash;
+  const mark = url.indexOf("?", start);
+  if (mark < 0 || mark > end) return { path: url.slice(start, end), search: "" };
+  return { path: url.slice(start, mark), search: mark + 1 === end ? "" : url.slice(mark, end) };
+}
+
+/**
+ * The fields of a form-encoded body; empty for another content type or none.
+ * @throws ApiError `request_too_large` past 64 KB.
+ */
+export async function readForm(request: Request): Promise<URLSearchParams> {
+  if (!isForm(request)) return new URLSearchParams();
+  const bytes = await request.bytes();
+  if (bytes.length > formBytesMax) throw new ApiError("request_too_large", "form too large");
+  return new URLSearchParams(new TextDecoder().decode(bytes));
+}
+
+/** Whether the body is declared `application/x-www-form-urlencoded`. */
+export function isForm(request: Request): boolean {
+  return /^application\/x-www-form-urlencoded *(;|$)/i.test(
+    request.headers.get("content-type") ?? "",
+  );
+}
+
+/**
+ * Takes in a body that nobody will read, without keeping it. A client that is still sending when the connection closes sees
+ * a broken pipe and not the refusal, and then retries what it should not.
+ */
+export async function discardBody(request: Request): Promise<void> {
+  if (request.body === null || request.bodyUsed) return;
+  const reader = request.body.getReader();
+  const timer = setTimeout(() => void reader.cancel(), discardTimeoutMs);
+  let bytes = 0;
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      bytes += part.value.length;
+      if (bytes > discardedBytesMax) return;
+    }
+  } catch {
+    // The client hung up: there is nobody left to refuse.
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,39 @@
+// Which handler a request reaches. Paths match byte for byte: no decoding, no normalising, so that each path has one
+// spelling and there is nothing to smuggle. Whatever is not an open route asks for a bearer first, so that someone without
+// one cannot learn which paths exist.
+import { ApiError } from "./errors.ts";
+import type { Incoming } from "./request.ts";
+
+type Answer = Response | Promise<Response>;
+export type Handler = (incoming: Incoming) => Answer;
+export type HandlerFor<Caller> = (incoming: Incoming, caller: Caller) => Answer;
+
+/** Handlers by `METHOD /path`. */
+export type Routes<Caller> = {
+  /** Answered to anybody. */
+  readonly open: Readonly<Record<string, Handler>>;
+  /** Answered to a caller with a valid bearer. */
+  readonly signedIn: Readonly<Record<string, HandlerFor<Caller>>>;
+};
+
+/**
+ * One handler for all routes.
+ * @param authenticate the caller of a request; throws ApiError `authentication_error` when there is none.
+ * @throws ApiError `not_found_error` (from the handler) for a path or method that does not exist, once authenticated.
+ */
+export function createRouter<Caller>(
+  routes: Routes<Caller>,
+  authenticate: (incoming: Incoming) => Promise<Caller>,
+): Handler {
+  const open = new Map(Object.entries(routes.open));
+  const signedIn = new Map(Object.entries(routes.signedIn));
+  return async (incoming) => {
+    const key = `${incoming.request.method} ${incoming.path}`;
+    const openHandler = open.get(key);
+    if (openHandler !== undefined) return openHandler(incoming);
+    const caller = await authenticate(incoming);
+    const handler = signedIn.get(key);
+    if (handler === undefined) throw new ApiError("not_found_error", "not found");
+    return handler(incoming, caller);
+  };
+}
