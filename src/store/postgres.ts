@@ -1,0 +1,114 @@
+// The store on a PostgreSQL server: what store.* in gateway.yaml means to the client, and the attempts to connect at boot.
+// Reading the URL is in connection-url.ts, statements and their bounds in database.ts.
+import postgres from "postgres";
+import type { StoreConfig } from "../config/schema.ts";
+import { log } from "../log.ts";
+import { parseConnectionUrl } from "./connection-url.ts";
+import { type ClientOptions, createDatabase, type Database } from "./database.ts";
+import { createDialer } from "./dial.ts";
+import { migrate } from "./migrations.ts";
+import { createStore, type Store, type StoreOptions } from "./store.ts";
+
+export type PostgresOptions = Pick<StoreOptions, "sweepIntervalMs"> & {
+  /** Pause between attempts at boot, in milliseconds. */
+  retryMs?: number;
+};
+
+const attemptsMax = 3;
+const retryMsDefault = 2_000;
+/** A statement on an open connection has this long; one that must connect first, the connect time-out and a second. */
+const statementMsMin = 5_000;
+/** Connections that idle longer are closed, before a NAT or load balancer forgets them (the shortest common limit is 350 s). */
+const idleSeconds = 240;
+
+/**
+ * Connects, migrates, and resolves with the store. PostgreSQL 11 or newer, directly or through pgbouncer in any pool mode.
+ * Connecting is tried three times; what waiting cannot mend (no such database, no permission) fails at once.
+ * @throws Error naming store.postgres_url and the cause, without the password.
+ */
+export async function openPostgres(
+  config: StoreConfig,
+  { retryMs = retryMsDefault, ...options }: PostgresOptions = {},
+): Promise<Store> {
+  const timeoutSeconds = config.connect_timeout_seconds;
+  const database = createDatabase(clientOptions(config), {
+    statementMs: Math.max(statementMsMin, (timeoutSeconds + 1) * 1000),
+    replaceWhenLate: true,
+  });
+  try {
+    await prepare(database, { retryMs, timeoutSeconds });
+    return createStore(database, options);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+function clientOptions(config: StoreConfig): ClientOptions {
+  const target = parseConnectionUrl(config.postgres_url ?? "");
+  const user = config.username ?? target.user ?? "postgres";
+  return {
+    max: config.max_connections,
+    socket: createDialer(target.endpoints),
+    user,
+    password: config.password ?? target.password,
+    database: target.database ?? user,
+    connect_timeout: config.connect_timeout_seconds,
+    idle_timeout: idleSeconds,
+    ssl: target.ssl,
+    target_session_attrs: target.targetSessionAttrs,
+    connection: { application_name: "claude-gateway", ...target.parameters },
+  };
+}
+
+/** Migrates, which on a migrated database is one query: the first contact and the check of the schema are the same. */
+async function prepare(
+  database: Database,
+  { retryMs, timeoutSeconds }: { retryMs: number; timeoutSeconds: number },
+): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await migrate(database);
+    } catch (error) {
+      const cause = causeOf(error);
+      if (!mayPass(error)) {
+        throw new Error(`Postgres refused the gateway (store.postgres_url): ${cause}`, {
+          cause: error,
+        });
+      }
+      if (attempt === attemptsMax) {
+        throw new Error(
+          `could not connect to Postgres (store.postgres_url) in ${attemptsMax} attempts: ${cause}. ` +
+            `Each attempt waits up to ${timeoutSeconds}s (store.connect_timeout_seconds)`,
+          { cause: error },
+        );
+      }
+      log.warn(
+        `could not connect to Postgres at boot, attempt ${attempt} of ${attemptsMax}: ${cause}. Trying again in ${retryMs / 1000}s`,
+      );
+      await Bun.sleep(retryMs);
+    }
+  }
+}
+
+/**
+ * Error classes of a server that is starting, restarting, full or out of reach behind its pooler (PostgreSQL manual,
+ * appendix A). Every other answer of a server stays the same when asked again.
+ */
+const passingClasses = new Set(["08", "53", "57", "58"]);
+
+/** What pgbouncer passes on from a server under its own code, 08P01, though it will not pass. */
+const finalAnswer = /does not exist|authentication failed|no such (database|user)/;
+
+function mayPass(error: unknown): boolean {
+  if (!(error instanceof postgres.PostgresError)) return true;
+  return passingClasses.has(error.code.slice(0, 2)) && !finalAnswer.test(error.message);
+}
+
+function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "CONNECT_TIMEOUT"
+    ? error.message.replace("write CONNECT_TIMEOUT", "no answer from")
+    : error.message;
+}
