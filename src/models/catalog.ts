@@ -1,0 +1,61 @@
+// The Claude models that need no entry in `models:`, and what each provider calls them. Data only, as of November 2026;
+// who may use which of them, and where a call goes, is in resolve.ts.
+
+export type CatalogModel = {
+  /** The id of the Anthropic API and of Claude Platform on AWS. */
+  readonly id: string;
+  /** Without its geography, which the region decides: `us.`, or none. */
+  readonly bedrock: string;
+  readonly vertex: string;
+  /** Also the id without its date, where it has one. */
+  readonly foundry: string;
+  /** Context window in tokens, where one number is true for every account and request. */
+  readonly max_input_tokens?: number;
+  /** Still routed by its id, no longer offered by `GET /v1/models`. */
+  readonly retired?: true;
+};
+
+/** In the order of `GET /v1/models`. */
+export const catalog: readonly CatalogModel[] = [
+  { ...undated("claude-opus-4-6"), bedrock: "anthropic.claude-opus-4-6-v1" },
+  dated("claude-sonnet-4-5", "20250929"),
+  { ...dated("claude-haiku-4-5", "20251001"), max_input_tokens: 200_000 },
+  { ...undated("claude-fable-5-2"), max_input_tokens: 1_000_000 },
+  { ...undated("claude-fable-5-1"), max_input_tokens: 1_000_000 },
+  { ...undated("claude-fable-5"), max_input_tokens: 1_000_000 },
+  { ...undated("claude-opus-5-5"), max_input_tokens: 1_000_000 },
+  { ...undated("claude-opus-5"), max_input_tokens: 1_000_000 },
+  { ...undated("claude-opus-4-8"), max_input_tokens: 1_000_000 },
+  { ...undated("claude-opus-4-7"), max_input_tokens: 1_000_000 },
+  { ...dated("claude-opus-4-1", "20250805"), max_input_tokens: 200_000 },
+  { ...undated("claude-sonnet-5-5"), max_input_tokens: 1_000_000 },
+  { ...undated("claude-sonnet-5"), max_input_tokens: 1_000_000 },
+  undated("claude-sonnet-4-6"),
+  { ...undated("claude-haiku-5-5"), max_input_tokens: 1_000_000 },
+  { ...dated("claude-opus-4-5", "20251101"), max_input_tokens: 200_000, retired: true },
+  { ...dated("claude-opus-4", "20250514"), max_input_tokens: 200_000, retired: true },
+  { ...dated("claude-sonnet-4", "20250514"), retired: true },
+  { ...dated("claude-3-7-sonnet", "20250219"), retired: true },
+  {
+    ...dated("claude-3-5-sonnet", "20241022"),
+    bedrock: "anthropic.claude-3-5-sonnet-20241022-v2:0",
+    vertex: "claude-3-5-sonnet-v2@20241022",
+    retired: true,
+  },
+  { ...dated("claude-3-5-haiku", "20241022"), retired: true },
+];
+
+/** Ids of the models up to the 4.5 family: each provider writes the date in its own way. */
+function dated(name: string, date: string): CatalogModel {
+  return {
+    id: `${name}-${date}`,
+    bedrock: `anthropic.${name}-${date}-v1:0`,
+    vertex: `${name}@${date}`,
+    foundry: name,
+  };
+}
+
+/** Ids of the models since then: one name everywhere, behind `anthropic.` on Bedrock. */
+function undated(name: string): CatalogModel {
+  return { id: name, bedrock: `anthropic.${name}`, vertex: name, foundry: name };
+}
