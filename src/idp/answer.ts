@@ -1,0 +1,73 @@
+// An answer of the IdP, read whole: status, JSON object and, when it is an error, what it says of itself. The egress has
+// bounded its size and time; what the fields must be is for the reader of each endpoint.
+import { IdpError, type IdpStep } from "./identity.ts";
+import { messageOf } from "../log.ts";
+
+export type IdpAnswer = {
+  status: number;
+  /** Undefined when the body is not one JSON object. */
+  body: Record<string, unknown> | undefined;
+  /** The error of the body (RFC 6749 §5.2), whatever the status, and its description. */
+  error: string | undefined;
+  errorDescription: string | undefined;
+  /** In words: `invalid_grant (user disabled)`, or `expected 200 OK, got: 502 Bad Gateway` where the body says nothing. */
+  failure: string;
+};
+
+/** Reads the answer to its end. Throws what the egress throws when the answer breaks off, is too slow or too long. */
+export async function readAnswer(response: Response): Promise<IdpAnswer> {
+  const body = jsonObject(await response.text());
+  const error = nonEmpty(body?.error);
+  const errorDescription = nonEmpty(body?.error_description);
+  const statusLine = `${response.status} ${response.statusText}`.trim();
+  return {
+    status: response.status,
+    body,
+    error,
+    errorDescription,
+    failure: error ? described(error, errorDescription) : `expected 200 OK, got: ${statusLine}`,
+  };
+}
+
+/**
+ * The answer again, for oauth4webapi to check its fields. Only for a 200 with a JSON object. Headers stay behind: a
+ * WWW-Authenticate or a content type beside a readable body would only change which error we report.
+ */
+export function asResponse(body: Record<string, unknown>): Response {
+  return Response.json(body);
+}
+
+/** `access_denied (no such group)`, or only the code. */
+export function described(error: string, description: string | undefined): string {
+  return description ? `${error} (${description})` : error;
+}
+
+/** Runs one exchange with the IdP. Whatever it throws that is not an IdpError yet is one of kind `unavailable` afterwards. */
+export async function unavailableUnlessSaid<T>(
+  step: IdpStep,
+  exchange: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await exchange();
+  } catch (error) {
+    if (error instanceof IdpError) throw error;
+    throw new IdpError(messageOf(error), { step, kind: "unavailable", cause: error });
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+function jsonObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function nonEmpty(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}

@@ -1,0 +1,101 @@
+// The IdP's discovery document, read once at boot: where its endpoints are and how it wants to be spoken to. A document that
+// cannot be used stops the boot; one that only looks odd is warned about.
+import type { OidcConfig } from "../config/schema.ts";
+import type { Egress } from "../http/egress.ts";
+import { readAnswer } from "./answer.ts";
+import { type log, messageOf } from "../log.ts";
+
+/** What we use of the document (OpenID Connect Discovery §3, RFC 8414 §2, RFC 9207 §3), under its own names. */
+export type ProviderMetadata = {
+  issuer: string;
+  authorization_endpoint: string;
+  token_endpoint: string;
+  jwks_uri: string;
+  userinfo_endpoint?: string;
+  authorization_response_iss_parameter_supported: boolean;
+  token_endpoint_auth_methods_supported: string[];
+};
+
+/**
+ * Fetches and checks the document of `oidc.issuer`, or of `oidc.discovery_url` where that is set. Throws an Error whose
+ * message names oidc.issuer and what is wrong: no answer, not JSON, or an endpoint that is missing or not http(s).
+ */
+export async function readDiscovery(
+  config: OidcConfig,
+  deps: { egress: Egress; log: Pick<typeof log, "warn"> },
+): Promise<ProviderMetadata> {
+  const url =
+    config.discovery_url ?? `${withoutSlash(config.issuer)}/.well-known/openid-configuration`;
+  try {
+    const metadata = checked(await readDocument(url, deps.egress));
+    for (const warning of oddities(config, metadata)) deps.log.warn(warning);
+    return metadata;
+  } catch (error) {
+    throw new Error(`oidc.issuer ${config.issuer}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function readDocument(url: string, egress: Egress): Promise<Record<string, unknown>> {
+  const answer = await readAnswer(
+    await egress.fetch(url, { headers: { accept: "application/json" } }),
+  );
+  if (answer.status !== 200) throw new Error(`${url}: ${answer.failure}`);
+  if (!answer.body)
+    throw new Error(`${url} is not a discovery document: its body is not a JSON object`);
+  return answer.body;
+}
+
+function checked(document: Record<string, unknown>): ProviderMetadata {
+  const { issuer } = document;
+  if (typeof issuer !== "string" || issuer === "")
+    throw new Error("the discovery document has no issuer");
+  const userinfo = document.userinfo_endpoint;
+  return {
+    issuer,
+    authorization_endpoint: endpoint(document, "authorization_endpoint"),
+    token_endpoint: endpoint(document, "token_endpoint"),
+    jwks_uri: endpoint(document, "jwks_uri"),
+    ...(userinfo === undefined
+      ? {}
+      : { userinfo_endpoint: endpoint(document, "userinfo_endpoint") }),
+    authorization_response_iss_parameter_supported:
+      document.authorization_response_iss_parameter_supported === true,
+    token_endpoint_auth_methods_supported: [document.token_endpoint_auth_methods_supported]
+      .flat()
+      .filter((method) => typeof method === "string"),
+  };
+}
+
+function endpoint(document: Record<string, unknown>, field: string): string {
+  const value = document[field];
+  if (value === undefined) throw new Error(`the discovery document has no ${field}`);
+  const url = typeof value === "string" ? URL.parse(value) : null;
+  if (!url || (url.protocol !== "https:" && url.protocol !== "http:")) {
+    throw new Error(`${field} of the discovery document is not an http(s) URL`);
+  }
+  return url.href;
+}
+
+function oddities(config: OidcConfig, metadata: ProviderMetadata): string[] {
+  const warnings: string[] = [];
+  if (withoutSlash(metadata.issuer) !== withoutSlash(config.issuer)) {
+    warnings.push(
+      `oidc: the discovery document names the issuer ${metadata.issuer}, oidc.issuer is ${config.issuer}; id_tokens are checked against the document's`,
+    );
+  }
+  if (config.userinfo_fallback && !metadata.userinfo_endpoint) {
+    warnings.push(
+      "oidc: userinfo_fallback is set but the discovery document has no userinfo_endpoint; sign-ins whose id_token lacks claims will fail",
+    );
+  }
+  if (config.issuer.startsWith("https:") && metadata.token_endpoint.startsWith("http:")) {
+    warnings.push(
+      "oidc: the issuer is https but its token_endpoint is http; the client secret crosses the network in the clear",
+    );
+  }
+  return warnings;
+}
+
+function withoutSlash(url: string): string {
+  return url.replace(/\/+$/, "");
+}

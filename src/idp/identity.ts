@@ -1,0 +1,76 @@
+// What the rest of the gateway knows of the identity provider: an identity, the grant that carries it, the provider's three
+// verbs and the one error they throw. How they work with OpenID Connect is in provider.ts.
+
+/** Whom the IdP says has signed in, read from its claims and admitted by the rules of `oidc`. Absent claims are absent. */
+export type Identity = { sub: string; email?: string; name?: string; groups?: string[] };
+
+/** `refreshToken` is the IdP's own: a secret that never leaves the gateway in the clear. */
+export type IdpGrant = { identity: Identity; refreshToken?: string };
+
+/** What one sign-in remembers between the redirect to the IdP and the callback. */
+export type SignInAttempt = {
+  state: string;
+  nonce: string;
+  codeVerifier: string;
+  redirectUri: string;
+};
+
+/** `requestId` only names the request in the debug log. */
+export type Traced = { requestId?: string | undefined };
+
+export type IdentityProvider = {
+  /** As configured: for the boot log and the landing page. */
+  issuer: string;
+  /** Where the browser is sent, for `form-action` of the pages' content security policy. */
+  authorizationOrigin: string;
+  /** The authorization request (RFC 6749 §4.1.1, PKCE by RFC 7636, OpenID Connect Core §3.1.2.1). */
+  authorizationUrl(attempt: SignInAttempt): Promise<URL>;
+  /** Turns the callback's query into an admitted identity. Throws IdpError. */
+  redeem(callback: URLSearchParams, attempt: SignInAttempt & Traced): Promise<IdpGrant>;
+  /**
+   * Asks the IdP again with its refresh token and applies the same rules to what it says now. `refreshToken` of the result
+   * is the rotated one, absent when the IdP did not rotate. Whether the `sub` is still the same is the caller's to check.
+   * Throws IdpError; its kind is `refused` only for the IdP's own invalid_grant and for an identity that is no longer admitted.
+   */
+  renew(refreshToken: string, trace?: Traced): Promise<IdpGrant>;
+};
+
+/** Where a sign-in or a renewal failed. */
+export type IdpStep = "authorization" | "token_endpoint" | "id_token" | "userinfo" | "admission";
+
+/** `refused`: somebody said no. `unavailable`: nobody could say, and asking again later may help. */
+export type IdpErrorKind = "refused" | "unavailable";
+
+type IdpErrorDetails = {
+  step: IdpStep;
+  kind: IdpErrorKind;
+  error?: string | undefined;
+  errorDescription?: string | undefined;
+  cause?: unknown;
+};
+
+/** Longest text in characters that is taken over from an IdP's answer into an error. */
+const textLengthMax = 500;
+
+/** A sign-in or renewal that came to nothing. The message is for the operator (audit `err`), not for the browser. */
+export class IdpError extends Error {
+  override readonly name = "IdpError";
+  readonly step: IdpStep;
+  readonly kind: IdpErrorKind;
+  /** Error code of the IdP (RFC 6749 §4.1.2.1, §5.2), where it sent one. Its text is the IdP's: escape it before showing it. */
+  readonly error: string | undefined;
+  readonly errorDescription: string | undefined;
+
+  constructor(message: string, details: IdpErrorDetails) {
+    super(cut(message), { cause: details.cause });
+    this.step = details.step;
+    this.kind = details.kind;
+    this.error = details.error === undefined ? undefined : cut(details.error);
+    this.errorDescription =
+      details.errorDescription === undefined ? undefined : cut(details.errorDescription);
+  }
+}
+
+function cut(text: string): string {
+  return text.length > textLengthMax ? `${text.slice(0, textLengthMax)}…` : text;
+}

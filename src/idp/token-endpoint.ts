@@ -1,0 +1,79 @@
+// The IdP's token endpoint: a code or a refresh token goes in, tokens or a refusal come out. The id_token is handed on
+// unread: id-token.ts alone decides whether it is believed.
+import * as oauth from "oauth4webapi";
+import { asResponse, readAnswer, unavailableUnlessSaid } from "./answer.ts";
+import { IdpError } from "./identity.ts";
+import type { RelyingParty } from "./relying-party.ts";
+
+export type TokenAnswer = {
+  accessToken: string;
+  refreshToken: string | undefined;
+  idToken: unknown;
+};
+
+/**
+ * Redeems the code of a callback that `readCallback` has checked (RFC 6749 §4.1.3). Throws IdpError at step
+ * `token_endpoint`: `refused` for invalid_grant, `unavailable` for all else.
+ */
+export function redeemCode(
+  party: RelyingParty,
+  callback: URLSearchParams,
+  attempt: { redirectUri: string; codeVerifier: string },
+): Promise<TokenAnswer> {
+  const { config, metadata, client, clientAuthentication, request } = party;
+  const verifier = config.use_pkce ? attempt.codeVerifier : oauth.nopkce;
+  return unavailableUnlessSaid("token_endpoint", async () => {
+    const { redirectUri } = attempt;
+    const response = await oauth.authorizationCodeGrantRequest(
+      ...([
+        metadata,
+        client,
+        clientAuthentication,
+        callback,
+        redirectUri,
+        verifier,
+        request,
+      ] as const),
+    );
+    return readTokens(response, (rest) =>
+      oauth.processAuthorizationCodeResponse(metadata, client, rest),
+    );
+  });
+}
+
+/** Trades the IdP's refresh token (RFC 6749 §6). Throws as `redeemCode` does. */
+export function refresh(party: RelyingParty, refreshToken: string): Promise<TokenAnswer> {
+  const { config, metadata, client, clientAuthentication, request } = party;
+  const scope = config.scope_on_refresh
+    ? { additionalParameters: { scope: config.scopes.join(" ") } }
+    : {};
+  return unavailableUnlessSaid("token_endpoint", async () => {
+    const options = { ...request, ...scope };
+    const response = await oauth.refreshTokenGrantRequest(
+      metadata,
+      client,
+      clientAuthentication,
+      refreshToken,
+      options,
+    );
+    return readTokens(response, (rest) =>
+      oauth.processRefreshTokenResponse(metadata, client, rest),
+    );
+  });
+}
+
+async function readTokens(
+  response: Response,
+  check: (withoutIdToken: Response) => Promise<oauth.TokenEndpointResponse>,
+): Promise<TokenAnswer> {
+  const { status, body, error, errorDescription, failure } = await readAnswer(response);
+  if (status !== 200) {
+    const kind =
+      error === "invalid_grant" && status >= 400 && status < 500 ? "refused" : "unavailable";
+    throw new IdpError(failure, { step: "token_endpoint", kind, error, errorDescription });
+  }
+  if (!body) throw new Error("the token endpoint's answer is not a JSON object");
+  const { id_token: idToken, ...rest } = body;
+  const tokens = await check(asResponse(rest));
+  return { accessToken: tokens.access_token, refreshToken: tokens.refresh_token, idToken };
+}
