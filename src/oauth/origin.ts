@@ -1,0 +1,18 @@
+// The URL the gateway is reached at, from which every URL it hands out is built.
+
+export type PublicBase = {
+  /** Without trailing slash. From listen.public_url, or, where that is absent (loopback only), from the Host header. */
+  of(request: Request): string;
+  /** Scheme, host and port of the same, as browsers send it in Origin. */
+  originOf(request: Request): string;
+};
+
+export function createPublicBase(
+  publicUrl: string | undefined,
+  options: { tls: boolean },
+): PublicBase {
+  const fixed = publicUrl?.replace(/\/+$/, "");
+  const of = (request: Request) =>
+    fixed ?? `${options.tls ? "https" : "http"}://${request.headers.get("host") ?? "localhost"}`;
+  return { of, originOf: (request) => URL.parse(of(request))?.origin ?? "null" };
+}
