@@ -1,0 +1,150 @@
+// POST /v1/messages and /v1/messages/count_tokens, the path that all money and all waiting goes through. Two functions: one
+// owns the outcome (the audit event is written exactly once, whatever happened), one the steps.
+import { audit } from "../audit.ts";
+import { ApiError } from "../http/errors.ts";
+import type { Connections } from "../http/listener.ts";
+import type { Incoming } from "../http/request.ts";
+import type { HandlerFor } from "../http/router.ts";
+import { log } from "../log.ts";
+import type { ModelDirectory } from "../models/resolve.ts";
+import type { Principal } from "../session.ts";
+import { readMessagesCall } from "../upstream/call.ts";
+import type { MessagesPath, Upstream } from "../upstream/upstream.ts";
+import { firstAnswer, type Route } from "./failover.ts";
+import { relay } from "./relay.ts";
+
+/** Status in the audit event of a request whose client hung up before an answer (nginx's number; never sent). */
+const clientGoneStatus = 499;
+
+/** Milliseconds between two log lines about the open-request bound. */
+const fullHouseLogIntervalMs = 60_000;
+
+/** What the audit event tells of a request, filled in as it gets that far. */
+type Outcome = {
+  model: string | null;
+  upstream: string | null;
+  upstreamRequestId: string | null;
+  status: number;
+};
+
+export type MessagesDeps = {
+  upstreams: readonly Upstream[];
+  models: ModelDirectory;
+  connections: Connections;
+  /** timeouts.upstream_ttfb_ms. */
+  ttfbMs: number;
+  /** Open requests above which further ones are answered 529, so that a flood waits at the clients and not in memory. */
+  openRequestsMax: number;
+  openRequests: () => number;
+};
+
+export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerFor<Principal> {
+  const upstreams = new Map(deps.upstreams.map((upstream) => [upstream.name, upstream]));
+  let fullHouseLoggedAt = -Infinity;
+
+  return async (incoming, principal) => {
+    const outcome: Outcome = { model: null, upstream: null, upstreamRequestId: null, status: 500 };
+    try {
+      const response = await answer(incoming, principal, outcome);
+      outcome.status = response.status;
+      return response;
+    } catch (error) {
+      if (incoming.request.signal.aborted) return clientGone(outcome);
+      if (error instanceof ApiError) outcome.status = error.status;
+      throw error;
+    } finally {
+      audit({
+        evt: "inference",
+        request_id: incoming.requestId,
+        sub: principal.sub,
+        email: principal.email,
+        path,
+        model: outcome.model,
+        upstream: outcome.upstream,
+        upstream_request_id: outcome.upstreamRequestId,
+        upstream_cloud_request_id: null,
+        status: outcome.status,
+        ms: Date.now() - incoming.receivedAt,
+      });
+    }
+  };
+
+  async function answer(
+    incoming: Incoming,
+    principal: Principal,
+    outcome: Outcome,
+  ): Promise<Response> {
+    const { request, requestId, search } = incoming;
+    shed();
+    const call = readMessagesCall(await request.bytes());
+    outcome.model = call.model;
+    const routes = routesFor(call.model, requestId);
+    deps.connections.holdOpen(request);
+    const answered = await firstAnswer(
+      routes,
+      ({ upstream, upstreamModel }, signal) =>
+        upstream.send(
+          { call, path, search, headers: request.headers, upstreamModel, principal },
+          signal,
+        ),
+      {
+        ttfbMs: deps.ttfbMs,
+        clientGone: request.signal,
+        configured: deps.upstreams.length,
+        requestId,
+      },
+    );
+    deps.connections.release(request);
+    switch (answered.outcome) {
+      case "client gone":
+        return clientGone(outcome);
+      case "all failed":
+        throw new ApiError(
+          "api_error",
+          `all upstreams failed (${deps.upstreams.length} attempted)`,
+          { status: 502 },
+        );
+      case "answered":
+        outcome.upstream = answered.upstream;
+        outcome.upstreamRequestId = answered.response.headers.get("request-id");
+        return relay(answered.response, requestId);
+    }
+  }
+
+  function routesFor(model: string, requestId: string): Route[] {
+    const { routes, refusals } = deps.models.resolve(model);
+    if (routes.length === 0) {
+      const why = refusals.map(({ upstream, message }) => `${upstream}: ${message}`).join("; ");
+      log.warn(`inference: model resolution failed request_id=${requestId}: ${why}`);
+      throw new ApiError(
+        "invalid_request_error",
+        refusals.map(({ message }) => message).join("; "),
+      );
+    }
+    return routes.flatMap(({ upstream: name, upstreamModel }) => {
+      const upstream = upstreams.get(name);
+      return upstream === undefined ? [] : [{ upstream, upstreamModel }];
+    });
+  }
+
+  function shed(): void {
+    const open = deps.openRequests();
+    if (open <= deps.openRequestsMax) return;
+    if (Date.now() - fullHouseLoggedAt >= fullHouseLogIntervalMs) {
+      fullHouseLoggedAt = Date.now();
+      log.warn(
+        `${open} client requests are open, over the bound of ${deps.openRequestsMax} (BUN_CONFIG_MAX_HTTP_REQUESTS): further ones ` +
+          "are answered 529 until some finish. Add replicas, or raise the bound. Logged at most once a minute.",
+      );
+    }
+    throw new ApiError("overloaded_error", "the gateway is at capacity", {
+      headers: { "retry-after": "1" },
+    });
+  }
+}
+
+/** Nobody reads this answer: the client hung up, also while it was sending its body. */
+function clientGone(outcome: Outcome): Response {
+  outcome.status = clientGoneStatus;
+  return new Response(null, { status: clientGoneStatus });
+}
