@@ -1,0 +1,154 @@
+// From the text of gateway.yaml to a gateway that listens: everything that can fail fails here, before the first connection.
+// Reads as the boot log does. Commands, signals and exit codes are in main.ts.
+import { audit } from "./audit.ts";
+import { loadConfig, type LoadedConfig, type Sources } from "./config/load.ts";
+import type { Config, StoreConfig } from "./config/schema.ts";
+import { createGateway } from "./gateway.ts";
+import { createAdmission } from "./http/admission.ts";
+import { createEgress } from "./http/egress.ts";
+import { type Listener, listen } from "./http/listener.ts";
+import { discoverIdentityProvider } from "./idp/provider.ts";
+import { log, messageOf } from "./log.ts";
+import type { Store } from "./store/store.ts";
+import { createUpstreams } from "./upstream/upstreams.ts";
+
+/** Bounds of a call to the IdP. A discovery document or JWK set is tens of KB at most. */
+const idpTimeoutMs = 10_000;
+const idpResponseBytesMax = 1024 * 1024;
+
+export type RunningGateway = {
+  listener: Listener;
+  /** Finishes open requests within the time-out, then closes. Resolves with how many requests were cut. */
+  stop(drainTimeoutMs: number): Promise<number>;
+};
+
+export type BootOptions = Sources & {
+  version: string;
+  /** Requests to upstreams at once; Bun's own cap, which was set before the process started. */
+  openRequestsMax: number;
+  now: () => number;
+};
+
+/**
+ * Boots from the text of a configuration.
+ * @param path as the operator gave it, for the audit event and for error messages.
+ * @throws ConfigError for the configuration, Error naming the setting for everything else.
+ */
+export async function bootGateway(
+  text: string,
+  path: string,
+  options: BootOptions,
+): Promise<RunningGateway> {
+  const loaded = loadConfig(text, options);
+  audit({ evt: "config.load", path, sha256: loaded.sha256 });
+  const { config } = loaded;
+  warnOf(loaded);
+  const tls = readTls(config.listen.tls, options.readFile);
+  const upstreams = createUpstreams(config.upstreams, {
+    userAgent: `claude-gateway/${options.version}`,
+  });
+  const egress = createEgress({
+    allowLoopback: options.env.CLAUDE_GATEWAY_ALLOW_LOOPBACK === "1",
+    timeoutMs: idpTimeoutMs,
+    responseBytesMax: idpResponseBytesMax,
+    caPem: config.oidc.ca_cert_pem,
+  });
+
+  // Side by side: neither needs the other, and boot waits for the slower one only.
+  const opening = openStore(config.store);
+  const discovering = discoverIdentityProvider(config.oidc, { egress, log, now: options.now });
+  discovering.catch(() => undefined);
+  const store = await opening;
+  try {
+    const identityProvider = await discovering;
+    const listener: Listener = listen({
+      listen: config.listen,
+      limits: config.limits,
+      tls,
+      admission: createAdmission(config),
+      handler: (connections) =>
+        createGateway(
+          {
+            config,
+            store,
+            identityProvider,
+            upstreams,
+            version: options.version,
+            now: options.now,
+            openRequestsMax: options.openRequestsMax,
+            openRequests: () => listener.openRequests(),
+          },
+          connections,
+        ),
+    });
+    logSummary(config, listener.url, options.openRequestsMax);
+    return {
+      listener,
+      async stop(drainTimeoutMs) {
+        const cut = await listener.drain(drainTimeoutMs);
+        await store.close();
+        return cut;
+      },
+    };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** The store the configuration names. Each is loaded when it is used, so that PostgreSQL users do not pay for PGlite. */
+async function openStore(config: StoreConfig): Promise<Store> {
+  if (config.embedded !== undefined)
+    return (await import("./store/embedded.ts")).openEmbedded(config.embedded);
+  return (await import("./store/postgres.ts")).openPostgres(config);
+}
+
+function readTls(tls: Config["listen"]["tls"], readFile: Sources["readFile"]) {
+  if (tls === undefined) return undefined;
+  const read = (setting: string, path: string) => {
+    try {
+      return readFile(path);
+    } catch (error) {
+      throw new Error(`listen.tls.${setting}: ${messageOf(error)}`, { cause: error });
+    }
+  };
+  return { cert: read("cert", tls.cert), key: read("key", tls.key) };
+}
+
+function warnOf({ config, warnings }: LoadedConfig): void {
+  for (const warning of warnings) log.warn(warning);
+  if (!isLoopback(config.listen.host) && config.access_control.allow_cidrs.length === 0) {
+    log.warn(
+      "access_control.allow_cidrs is empty: every address that reaches this port may use the gateway. Keep it on a private " +
+        "network, or list your networks, for example 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7.",
+    );
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
+}
+
+function logSummary(config: Config, url: string, openRequestsMax: number): void {
+  const { listen: listening, oidc, upstreams } = config;
+  const orUnrestricted = (list: readonly string[]) =>
+    list.length > 0 ? list.join(", ") : "(unrestricted)";
+  log.info(`claude gateway listening on ${url}`);
+  log.info(
+    `public_url ${listening.public_url ?? "(from each request's Host header: loopback only)"}`,
+  );
+  log.info(
+    `client IPs: ${listening.trusted_proxies.length > 0 ? `X-Forwarded-For from ${listening.trusted_proxies.join(", ")}` : "TCP peer address (listen.trusted_proxies empty)"}`,
+  );
+  log.info(`oidc issuer ${oidc.issuer}`);
+  log.info(`email domains ${orUnrestricted(oidc.allowed_email_domains)}`);
+  log.info(`allowed groups ${orUnrestricted(oidc.allowed_groups)}`);
+  log.info(
+    `upstreams ${upstreams.length}: ${upstreams.map(({ name, provider }) => `${name ?? provider}(${provider})`).join(", ")}`,
+  );
+  log.info("telemetry relay: not configured");
+  log.info("managed settings: not configured");
+  log.info(
+    `upstream requests: at most ${openRequestsMax} at once per process (set BUN_CONFIG_MAX_HTTP_REQUESTS to change)`,
+  );
+}

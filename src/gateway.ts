@@ -1,0 +1,177 @@
+// The one route list: what is answered to anybody, what to a signed-in developer, and which domain answers it. Each domain
+// is handed exactly what it needs.
+import { audit } from "./audit.ts";
+import type { Config } from "./config/schema.ts";
+import { ApiError } from "./http/errors.ts";
+import type { Connections } from "./http/listener.ts";
+import type { Incoming } from "./http/request.ts";
+import { createRouter, type Handler } from "./http/router.ts";
+import type { IdentityProvider } from "./idp/provider.ts";
+import { createMessages } from "./inference/messages.ts";
+import { createModelDirectory } from "./models/resolve.ts";
+import { createCallback } from "./oauth/callback.ts";
+import { createDeviceAuthorization } from "./oauth/device-authorization.ts";
+import { createDeviceGrants, type DeviceGrant } from "./oauth/device.ts";
+import { createMetadata } from "./oauth/metadata.ts";
+import { createPublicBase } from "./oauth/origin.ts";
+import { landingPage } from "./oauth/pages.ts";
+import { createRateLimit } from "./oauth/rate-limit.ts";
+import { createTokenEndpoint, type RefreshTokenContent } from "./oauth/token.ts";
+import { createVerification, pageResponse } from "./oauth/verification.ts";
+import type { AuthorizationState } from "./oauth/browser.ts";
+import protocol from "./protocol.md" with { type: "text" };
+import { createSealed } from "./sealed.ts";
+import { createSessions, type Principal } from "./session.ts";
+import { createReadiness } from "./store/readiness.ts";
+import type { Store } from "./store/store.ts";
+import { acceptExport } from "./telemetry/relay.ts";
+import type { Upstream } from "./upstream/upstream.ts";
+
+export type GatewayParts = {
+  config: Config;
+  store: Store;
+  identityProvider: IdentityProvider;
+  upstreams: readonly Upstream[];
+  version: string;
+  openRequestsMax: number;
+  openRequests: () => number;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+};
+
+/** The handler of every request. Builds only: opens no connection and starts no timer. */
+export function createGateway(parts: GatewayParts, connections: Connections): Handler {
+  const { config, store, identityProvider, upstreams, now } = parts;
+  const { oidc, session, rate_limits: rateLimits, login_notice: loginNotice } = config;
+
+  const secrets =
+    typeof session.jwt_secret === "string" ? [session.jwt_secret] : session.jwt_secret;
+  const base = createPublicBase(config.listen.public_url, { tls: config.listen.tls !== undefined });
+  const sessions = createSessions({
+    secrets,
+    issuer: config.listen.public_url?.replace(/\/+$/, ""),
+    ttlSeconds: Math.round(session.ttl_hours * 3600),
+    now,
+  });
+  const grants = createDeviceGrants(
+    store.kv,
+    createSealed<DeviceGrant>("device grant", { secrets, now }),
+  );
+  const authorizationState = createSealed<AuthorizationState>("authorization state", {
+    secrets,
+    now,
+  });
+  const verifyLimit = {
+    setting: "device_verify",
+    max: rateLimits.device_verify.max,
+    windowSeconds: rateLimits.device_verify.window_seconds,
+    now,
+  } as const;
+
+  const verification = createVerification({
+    grants,
+    rateLimit: createRateLimit(store.kv, { ...verifyLimit, prefix: "rate:verify:" }),
+    lookupLimit: createRateLimit(store.kv, { ...verifyLimit, prefix: "rate:lookup:" }),
+    sealed: authorizationState,
+    identityProvider,
+    base,
+    formActionOrigins: oidc.form_action_origins.map((url) => new URL(url).origin),
+    loginNotice,
+  });
+  const { callback, refusePost } = createCallback({
+    grants,
+    sealed: authorizationState,
+    identityProvider,
+    base,
+    ttlHours: session.ttl_hours,
+  });
+
+  const models = createModelDirectory(
+    config,
+    config.upstreams.map((entry) => ({ ...entry, name: entry.name ?? entry.provider })),
+  );
+  const inference = {
+    upstreams,
+    models,
+    connections,
+    ttfbMs: config.timeouts.upstream_ttfb_ms,
+    openRequestsMax: parts.openRequestsMax,
+    openRequests: parts.openRequests,
+  };
+  const metadata = createMetadata(base);
+  const isReady = createReadiness(store, {
+    graceSeconds: config.store.readiness_grace_seconds,
+    now,
+  });
+
+  const open: Record<string, Handler> = {
+    "GET /": ({ request }) => pageResponse(landing(base.of(request))),
+    "GET /healthz": () => new Response("ok"),
+    "GET /readyz": async () =>
+      (await isReady())
+        ? new Response("ready")
+        : new Response("store unavailable", { status: 503 }),
+    "GET /protocol": () =>
+      new Response(protocol, { headers: { "content-type": "text/markdown; charset=utf-8" } }),
+    "GET /.well-known/oauth-authorization-server": metadata,
+    "POST /.well-known/oauth-authorization-server": metadata,
+    "POST /oauth/device_authorization": createDeviceAuthorization({
+      grants,
+      rateLimit: createRateLimit(store.kv, {
+        setting: "device_authorization",
+        prefix: "rate:device:",
+        max: rateLimits.device_authorization.max,
+        windowSeconds: rateLimits.device_authorization.window_seconds,
+        now,
+      }),
+      base,
+      loginNotice,
+    }),
+    "GET /device": verification.show,
+    "POST /device": verification.confirm,
+    "POST /device/deny": verification.deny,
+    "GET /oauth/callback": callback,
+    "POST /oauth/callback": refusePost,
+    "POST /oauth/token": createTokenEndpoint({
+      grants,
+      sessions,
+      sealed: createSealed<RefreshTokenContent>("refresh token", { secrets, now }),
+      identityProvider,
+      ttlHours: session.ttl_hours,
+    }),
+  };
+  const signedIn = {
+    "POST /v1/messages": createMessages(inference, "/v1/messages"),
+    "POST /v1/messages/count_tokens": createMessages(inference, "/v1/messages/count_tokens"),
+    "GET /v1/models": () =>
+      Response.json({ data: models.list(), has_more: false, first_id: null, last_id: null }),
+    "POST /v1/metrics": acceptExport,
+    "POST /v1/logs": acceptExport,
+    "POST /v1/traces": acceptExport,
+  };
+
+  const landing = (publicUrl: string) =>
+    landingPage({
+      publicUrl,
+      identityProviderHost: new URL(oidc.issuer).host,
+      version: parts.version,
+    });
+
+  async function authenticate(incoming: Incoming): Promise<Principal> {
+    const principal = await sessions.authenticate(incoming.request.headers.get("authorization"));
+    if (typeof principal !== "string") return principal;
+    audit({
+      evt: "auth.denied",
+      request_id: incoming.requestId,
+      reason: principal,
+      path: incoming.path,
+      client_ip: incoming.clientIp,
+    });
+    // The same answer for every cause. A retry with the same bearer cannot help, and clients prompt for sign-in at once.
+    throw new ApiError("authentication_error", "invalid token", {
+      headers: { "www-authenticate": "Bearer", "x-should-retry": "false" },
+    });
+  }
+
+  return createRouter({ open, signedIn }, authenticate);
+}

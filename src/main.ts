@@ -1,0 +1,221 @@
+// The executable: which command was asked for, and the process around it: request cap, signals, exit code. Booting is
+// boot.ts, the routes are gateway.ts.
+import { openSync, readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { version as packageVersion } from "../package.json";
+import { bootGateway, type BootOptions, type RunningGateway } from "./boot.ts";
+import { loadConfig } from "./config/load.ts";
+import { ConfigError, renderProblems, summarizeProblems } from "./config/problems.ts";
+import { runDemo } from "./demo/demo.ts";
+import { flushLog, log, messageOf, setLogDescriptor, setLogLevel, writeLine } from "./log.ts";
+
+declare const CLAUDE_GATEWAY_VERSION: string | undefined;
+const version =
+  typeof CLAUDE_GATEWAY_VERSION === "string" ? CLAUDE_GATEWAY_VERSION : packageVersion;
+
+class UsageError extends Error {}
+
+/** Done; could not do it; asked for what does not exist. */
+const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
+
+/** Milliseconds that open requests have after SIGTERM, unless CLAUDE_GATEWAY_DRAIN_TIMEOUT_MS says otherwise. */
+const drainTimeoutMsDefault = 25_000;
+const demoDrainMs = 1_000;
+/** Milliseconds that `health` waits for an answer. */
+const healthTimeoutMs = 5_000;
+
+/** Milliseconds in which further signals count as the first: a Ctrl-C reaches us directly and through every parent that passes it on. */
+const sameSignalMs = 500;
+
+/** Bun's variable for its cap on outbound requests at once, and the cap we ask for: its own, 256, is a few teams' worth. */
+const requestCapVariable = "BUN_CONFIG_MAX_HTTP_REQUESTS";
+const requestCapDefault = 16_384;
+
+const usage = `claude-gateway ${version}
+
+  claude-gateway --config gateway.yaml         serve
+  claude-gateway check --config gateway.yaml   validate the configuration; contacts nothing
+  claude-gateway health [--config FILE]        ask the gateway on this machine whether it is alive
+  claude-gateway demo                          try it: loopback only, no account needed
+  claude-gateway --version | --help
+
+Environment: CLAUDE_GATEWAY_LOG_LEVEL (debug, info, warn, error), CLAUDE_GATEWAY_DRAIN_TIMEOUT_MS (${drainTimeoutMsDefault}),
+CLAUDE_GATEWAY_ALLOW_LOOPBACK=1 (identity provider on this machine), ${requestCapVariable} (${requestCapDefault}).
+`;
+
+async function main(argv: string[]): Promise<number> {
+  setLogLevel(process.env.CLAUDE_GATEWAY_LOG_LEVEL);
+  // A rejection that nobody awaited is a bug of ours; the other developers' streams need not die of it.
+  process.on("unhandledRejection", (reason) =>
+    log.error(`unhandled rejection: ${messageOf(reason)}`),
+  );
+  try {
+    const { values, positionals } = parseArgs({
+      args: argv,
+      allowPositionals: true,
+      options: {
+        config: { type: "string" },
+        help: { type: "boolean" },
+        version: { type: "boolean" },
+      },
+    });
+    if (values.help) return print(usage);
+    if (values.version) return print(`${version}\n`);
+    const [command = "serve", ...rest] = positionals;
+    if (rest.length > 0) throw new UsageError(`unexpected ${rest.join(" ")}`);
+    switch (command) {
+      case "serve":
+        return await serve(requireConfig(values.config));
+      case "check":
+        return check(requireConfig(values.config));
+      case "health":
+        return await health(values.config);
+      case "demo":
+        return await demo();
+      default:
+        throw new UsageError(`unknown command ${command}`);
+    }
+  } catch (error) {
+    for (const line of describe(error, argv)) writeLine(line);
+    return isUsageError(error) ? exitCodes.usage : exitCodes.failed;
+  }
+}
+
+async function serve(path: string): Promise<number> {
+  raiseRequestCap();
+  const gateway = await bootGateway(readFileSync(path, "utf8"), path, bootOptions());
+  const signal = await firstSignal();
+  const drainMs = drainTimeoutMs();
+  log.info(
+    `${signal} received: shutting down. Refusing new connections; open requests get up to ${drainMs / 1000}s to finish ` +
+      "(set by CLAUDE_GATEWAY_DRAIN_TIMEOUT_MS)",
+  );
+  await stop(gateway, drainMs);
+  return exitCodes.ok;
+}
+
+async function stop(gateway: RunningGateway, drainMs: number): Promise<void> {
+  const cut = await gateway.stop(drainMs);
+  if (cut === 0) log.info("shutdown complete: every open request finished, none was cut");
+  else log.warn(`drain window over after ${drainMs / 1000}s: cut ${cut} request(s) still open`);
+}
+
+function check(path: string): number {
+  const { warnings } = loadConfig(readFileSync(path, "utf8"), bootOptions());
+  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
+  return print(`${path} is valid\n`);
+}
+
+/** Asks /healthz, for a container's health check. Where to: from the configuration, or the default port. */
+async function health(path: string | undefined): Promise<number> {
+  const listening =
+    path === undefined
+      ? undefined
+      : loadConfig(readFileSync(path, "utf8"), bootOptions()).config.listen;
+  const scheme = listening?.tls === undefined ? "http" : "https";
+  const url = `${scheme}://127.0.0.1:${listening?.port ?? 8080}/healthz`;
+  const response = await fetch(url, {
+    signal: AbortSignal.timeout(healthTimeoutMs),
+    // The certificate names the public host, not this loopback connection.
+    tls: { rejectUnauthorized: false },
+  });
+  if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+  return print("ok\n");
+}
+
+async function demo(): Promise<number> {
+  raiseRequestCap();
+  const ended = new AbortController();
+  void firstSignal().then(() => ended.abort());
+  await runDemo({
+    startGateway: async (text, configFile, logFile) => {
+      setLogDescriptor(openSync(logFile, "a", 0o600));
+      const env = { ...process.env, CLAUDE_GATEWAY_ALLOW_LOOPBACK: "1" };
+      const gateway = await bootGateway(text, configFile, { ...bootOptions(), env });
+      return { stop: () => stop(gateway, demoDrainMs) };
+    },
+    env: process.env,
+    stdout: (text) => process.stdout.write(text),
+    signal: ended.signal,
+  });
+  return exitCodes.ok;
+}
+
+function bootOptions(): BootOptions {
+  return {
+    env: process.env,
+    readFile: (path) => readFileSync(path, "utf8"),
+    version,
+    openRequestsMax: Number(process.env[requestCapVariable]),
+    now: Date.now,
+  };
+}
+
+/**
+ * Bun reads its cap on outbound requests once, when the process starts, so the process starts over with it set: the same
+ * pid, arguments and descriptors (execve(2)).
+ */
+function raiseRequestCap(): void {
+  const asked = Number(process.env[requestCapVariable]);
+  if (Number.isInteger(asked) && asked >= 1 && asked <= 65_535) return;
+  const env = { ...process.env, [requestCapVariable]: String(requestCapDefault) };
+  const script = Bun.main.startsWith("/$bunfs/") ? [] : [...process.execArgv, Bun.main];
+  process.execve?.(process.execPath, [process.execPath, ...script, ...process.argv.slice(2)], env);
+}
+
+/** Resolves with the first SIGTERM or SIGINT; from then on, another one ends the process at once. */
+function firstSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let firstAt: number | undefined;
+    const onSignal = (signal: NodeJS.Signals) => {
+      if (firstAt === undefined) {
+        firstAt = Date.now();
+        resolve(signal);
+      } else if (Date.now() - firstAt > sameSignalMs) {
+        flushLog();
+        process.exit(exitCodes.failed);
+      }
+    };
+    process.on("SIGTERM", onSignal);
+    process.on("SIGINT", onSignal);
+  });
+}
+
+function drainTimeoutMs(): number {
+  const asked = process.env.CLAUDE_GATEWAY_DRAIN_TIMEOUT_MS ?? "";
+  return /^[1-9]\d{0,8}$/.test(asked) ? Number(asked) : drainTimeoutMsDefault;
+}
+
+function isUsageError(error: unknown): boolean {
+  return (
+    error instanceof UsageError ||
+    (error instanceof TypeError &&
+      "code" in error &&
+      String(error.code).startsWith("ERR_PARSE_ARGS"))
+  );
+}
+
+function requireConfig(path: string | undefined): string {
+  if (path === undefined)
+    throw new UsageError("--config FILE is required; --help lists the commands");
+  return path;
+}
+
+/** What went wrong, for a person: every problem of a configuration, and a last line that names the first. */
+function describe(error: unknown, argv: string[]): string[] {
+  if (!(error instanceof ConfigError)) return [`claude gateway: ${messageOf(error)}`];
+  const file = argv[argv.indexOf("--config") + 1] ?? "gateway.yaml";
+  return [
+    ...renderProblems(file, error.problems),
+    `claude gateway: ${summarizeProblems(file, error.problems)}`,
+  ];
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return exitCodes.ok;
+}
+
+const exitCode = await main(process.argv.slice(2));
+flushLog();
+process.exit(exitCode);

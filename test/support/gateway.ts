@@ -1,0 +1,101 @@
+// A gateway as operators run it: a process of its own, started from a configuration file, listened to on stderr.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const entry = join(import.meta.dir, "..", "..", "src", "main.ts");
+
+/** Milliseconds a gateway may take to listen, or to give up. */
+const bootTimeoutMs = 20_000;
+
+export type AuditRecord = { ts: string; evt: string } & Record<string, unknown>;
+
+export type GatewayProcess = {
+  url: string;
+  pid: number;
+  /** All of stderr so far. */
+  stderr(): string;
+  /** Audit events of one kind so far. */
+  audit(evt: string): AuditRecord[];
+  /** Waits, at most two seconds, until stderr matches. */
+  waitForLog(pattern: RegExp): Promise<void>;
+  /** Sends a signal and resolves with the exit code. */
+  stop(signal?: NodeJS.Signals): Promise<number>;
+};
+
+/** Runs the gateway's command line to its end. */
+export async function runCommand(args: string[], env: Record<string, string> = {}) {
+  const child = Bun.spawn([process.execPath, entry, ...args], {
+    env: { ...process.env, ...env },
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, stderr, exitCode] = await Promise.all([
+    child.stdout.text(),
+    child.stderr.text(),
+    child.exited,
+  ]);
+  return { stdout, stderr, exitCode };
+}
+
+/** Starts a gateway from a configuration (JSON is YAML) and waits until it listens. Throws with its stderr if it does not. */
+export async function startGateway(
+  config: object,
+  env: Record<string, string> = {},
+): Promise<GatewayProcess> {
+  const directory = await mkdtemp(join(tmpdir(), "gateway-test-"));
+  const path = join(directory, "gateway.yaml");
+  await writeFile(path, JSON.stringify(config, null, 2));
+  const child = Bun.spawn([process.execPath, entry, "--config", path], {
+    env: { ...process.env, CLAUDE_GATEWAY_ALLOW_LOOPBACK: "1", ...env },
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  let stderr = "";
+  const reading = (async () => {
+    for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream())) stderr += chunk;
+  })();
+  const until = async (pattern: RegExp, timeoutMs: number) => {
+    const deadline = Date.now() + timeoutMs;
+    while (!pattern.test(stderr) && child.exitCode === null && Date.now() < deadline)
+      await Bun.sleep(5);
+    if (!pattern.test(stderr)) throw new Error(`no ${pattern} in stderr:\n${stderr}`);
+  };
+  const stop = async (signal: NodeJS.Signals = "SIGTERM") => {
+    child.kill(signal);
+    const code = await child.exited;
+    await reading;
+    await rm(directory, { recursive: true, force: true });
+    return code;
+  };
+  try {
+    await until(/listening on (\S+)/, bootTimeoutMs);
+  } catch (error) {
+    await stop("SIGKILL");
+    throw error;
+  }
+  return {
+    url: (/listening on (\S+)/.exec(stderr)?.[1] ?? "").replace("127.0.0.1", "localhost"),
+    pid: child.pid,
+    stderr: () => stderr,
+    audit: (evt) =>
+      stderr
+        .split("\n")
+        .filter((line) => line.startsWith("{"))
+        .map((line) => JSON.parse(line) as AuditRecord)
+        .filter((event) => event.evt === evt),
+    waitForLog: (pattern) => until(pattern, 2_000),
+    stop,
+  };
+}
+
+/** A TCP port that was free a moment ago, for configurations that name their own URL. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
