@@ -1,0 +1,120 @@
+// The measured gateway: its configuration, the identity provider its boot asks, a bearer nobody signed in for, and how
+// to start it. It is driven from outside only, so that any gateway with the same configuration can be measured.
+import { createHash } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { SignJWT } from "jose";
+import { freePort, type Server, startServer } from "./processes.ts";
+
+const jwtSecret = "a secret of the benchmark, of no use elsewhere";
+
+export type Gateway = {
+  readonly bearer: string;
+  /** One line on what is measured. */
+  readonly described: string;
+  readonly start: () => Promise<Server>;
+  /** Ends what stands beside the gateway, not the gateway. */
+  readonly close: () => Promise<void>;
+};
+
+/**
+ * Writes gateway.yaml for one upstream and one database.
+ * @param options.command a command line with `{config}` in it, run by the shell with `exec`.
+ */
+export async function prepareGateway(options: {
+  command: string;
+  directory: string;
+  upstreamPort: number;
+  postgresUrl: string;
+}): Promise<Gateway> {
+  const port = freePort();
+  const identityProvider = serveDiscovery();
+  const publicUrl = `http://localhost:${port}`;
+  const home = join(options.directory, "home");
+  mkdirSync(home);
+  const configPath = join(options.directory, "gateway.yaml");
+  const stderrPath = join(options.directory, "gateway.stderr");
+  // JSON is YAML.
+  writeFileSync(
+    configPath,
+    JSON.stringify({
+      listen: { host: "127.0.0.1", port, public_url: publicUrl },
+      oidc: {
+        issuer: identityProvider.issuer,
+        client_id: "bench",
+        client_secret: "of-no-use-elsewhere",
+      },
+      session: { jwt_secret: jwtSecret, ttl_hours: 1 },
+      store: { postgres_url: options.postgresUrl },
+      upstreams: [
+        {
+          provider: "anthropic",
+          base_url: `http://127.0.0.1:${options.upstreamPort}`,
+          auth: { api_key: "sk-bench" },
+        },
+      ],
+      auto_include_builtin_models: true,
+    }),
+    { mode: 0o600 },
+  );
+  const argv = ["/bin/sh", "-c", `exec ${options.command.replaceAll("{config}", configPath)}`];
+  // Nothing of the caller's environment but PATH: a proxy variable or a lifted limit would be measured as well.
+  const env = {
+    PATH: process.env.PATH ?? "/usr/bin:/bin",
+    HOME: home,
+    CLAUDE_CONFIG_DIR: join(home, ".claude"),
+    LANG: "C.UTF-8",
+    CLAUDE_GATEWAY_ALLOW_LOOPBACK: "1",
+  };
+  return {
+    bearer: await mintBearer(publicUrl),
+    described: options.command.replaceAll(process.cwd(), "."),
+    start: () => startServer("gateway", { argv, env, stderrPath }, port),
+    close: identityProvider.close,
+  };
+}
+
+/** A bearer as the gateway mints it after a sign-in: HS256, `kid` is the first 16 hex digits of the secret's SHA-256. */
+function mintBearer(issuer: string): Promise<string> {
+  const kid = createHash("sha256").update(jwtSecret).digest("hex").slice(0, 16);
+  const claims = {
+    sub: "ada",
+    email: "ada@example.com",
+    name: "Ada Lovelace",
+    groups: ["engineering", "platform"],
+  };
+  return new SignJWT(claims)
+    .setProtectedHeader({ alg: "HS256", typ: "JWT", kid })
+    .setIssuer(issuer)
+    .setAudience("claude-gateway")
+    .setIssuedAt()
+    .setExpirationTime("1h")
+    .sign(new TextEncoder().encode(jwtSecret));
+}
+
+/** As much of an identity provider as a boot needs: the discovery document (OpenID Connect Discovery 1.0 §4) and no keys. */
+function serveDiscovery(): { issuer: string; close: () => Promise<void> } {
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch(request): Response {
+      const { origin: issuer, pathname } = new URL(request.url);
+      if (pathname === "/jwks") return Response.json({ keys: [] });
+      if (pathname !== "/.well-known/openid-configuration")
+        return new Response("not found", { status: 404 });
+      return Response.json({
+        issuer,
+        authorization_endpoint: `${issuer}/authorize`,
+        token_endpoint: `${issuer}/token`,
+        userinfo_endpoint: `${issuer}/userinfo`,
+        jwks_uri: `${issuer}/jwks`,
+        response_types_supported: ["code"],
+        subject_types_supported: ["public"],
+        id_token_signing_alg_values_supported: ["RS256"],
+        code_challenge_methods_supported: ["S256"],
+        scopes_supported: ["openid", "profile", "email", "offline_access"],
+      });
+    },
+  });
+  return { issuer: `http://localhost:${server.port}`, close: () => server.stop(true) };
+}

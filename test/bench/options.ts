@@ -1,0 +1,85 @@
+// The command line of the benchmark.
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+
+export const usage = `usage: bun test/bench/bench.ts [options]
+  --binary FILE     the built gateway to measure (default $BENCH_BINARY, then dist/claude-gateway)
+  --target COMMAND  any other gateway: a command line with {config} in it
+  --postgres URL    an empty database to use, instead of starting PostgreSQL
+  --quick           fewer and shorter rounds: under 45 seconds, for a first look
+  --json FILE       write every figure of every round to FILE
+Targets are printed beside the figures. The exit code is 0 whether they are met or not.`;
+
+/** How much is measured. Rounds alternate between nginx and the gateway; a figure is the median over the rounds. */
+export type Plan = {
+  readonly boots: number;
+  readonly bodyRounds: number;
+  readonly bodySeconds: number;
+  readonly streamRounds: number;
+  /** Streams of one round that are still open after this count as failed. */
+  readonly streamDeadlineMs: number;
+};
+
+export type Options = {
+  readonly help: boolean;
+  readonly command: string;
+  readonly postgresUrl: string | undefined;
+  readonly jsonPath: string | undefined;
+  readonly plan: Plan;
+};
+
+const full: Plan = {
+  boots: 5,
+  bodyRounds: 3,
+  bodySeconds: 3,
+  streamRounds: 3,
+  streamDeadlineMs: 12_000,
+};
+const quick: Plan = {
+  boots: 3,
+  bodyRounds: 1,
+  bodySeconds: 1,
+  streamRounds: 1,
+  streamDeadlineMs: 12_000,
+};
+
+/** The options, or what is wrong with them. */
+export function readOptions(
+  argv: readonly string[],
+  env: Record<string, string | undefined>,
+): Options | { wrong: string } {
+  const values = parse(argv);
+  if (values instanceof Error) return { wrong: values.message };
+  const binary = resolve(values.binary ?? env.BENCH_BINARY ?? "dist/claude-gateway");
+  const command = values.target ?? `'${binary}' --config {config}`;
+  if (!command.includes("{config}")) {
+    return { wrong: "--target needs {config} where the path of gateway.yaml belongs" };
+  }
+  return {
+    help: values.help,
+    command,
+    postgresUrl: values.postgres,
+    jsonPath: values.json,
+    plan: values.quick ? quick : full,
+  };
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    const { values } = parseArgs({
+      args: [...argv],
+      options: {
+        binary: { type: "string" },
+        target: { type: "string" },
+        postgres: { type: "string" },
+        quick: { type: "boolean", default: false },
+        json: { type: "string" },
+        help: { type: "boolean", default: false },
+      },
+    });
+    return values;
+  } catch (error) {
+    if (error instanceof TypeError) return error;
+    throw error;
+  }
+}
