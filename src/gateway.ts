@@ -62,15 +62,18 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ha
     now,
   });
   const verifyLimit = {
-    setting: "device_verify",
     max: rateLimits.device_verify.max,
     windowSeconds: rateLimits.device_verify.window_seconds,
     now,
-  } as const;
+  };
 
   const verification = createVerification({
     grants,
-    rateLimit: createRateLimit(store.kv, { ...verifyLimit, prefix: "rate:verify:" }),
+    rateLimit: createRateLimit(store.kv, {
+      ...verifyLimit,
+      setting: "device_verify",
+      prefix: "rate:verify:",
+    }),
     lookupLimit: createRateLimit(store.kv, { ...verifyLimit, prefix: "rate:lookup:" }),
     sealed: authorizationState,
     identityProvider,

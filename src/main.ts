@@ -27,6 +27,9 @@ const healthTimeoutMs = 5_000;
 /** Milliseconds in which further signals count as the first: a Ctrl-C reaches us directly and through every parent that passes it on. */
 const sameSignalMs = 500;
 
+/** Values of listen.host that mean every address of the machine. */
+const anyAddress = new Set(["0.0.0.0", "::"]);
+
 /** Bun's variable for its cap on outbound requests at once, and the cap we ask for: its own, 256, is a few teams' worth. */
 const requestCapVariable = "BUN_CONFIG_MAX_HTTP_REQUESTS";
 const requestCapDefault = 16_384;
@@ -113,7 +116,9 @@ async function health(path: string | undefined): Promise<number> {
       ? undefined
       : loadConfig(readFileSync(path, "utf8"), bootOptions()).config.listen;
   const scheme = listening?.tls === undefined ? "http" : "https";
-  const url = `${scheme}://127.0.0.1:${listening?.port ?? 8080}/healthz`;
+  const host =
+    listening === undefined || anyAddress.has(listening.host) ? "127.0.0.1" : listening.host;
+  const url = `${scheme}://${host.includes(":") ? `[${host}]` : host}:${listening?.port ?? 8080}/healthz`;
   const response = await fetch(url, {
     signal: AbortSignal.timeout(healthTimeoutMs),
     // The certificate names the public host, not this loopback connection.
@@ -160,7 +165,10 @@ function raiseRequestCap(): void {
   if (Number.isInteger(asked) && asked >= 1 && asked <= 65_535) return;
   const env = { ...process.env, [requestCapVariable]: String(requestCapDefault) };
   const script = Bun.main.startsWith("/$bunfs/") ? [] : [...process.execArgv, Bun.main];
-  process.execve?.(process.execPath, [process.execPath, ...script, ...process.argv.slice(2)], env);
+  const argv = [process.execPath, ...script, ...process.argv.slice(2)];
+  if (process.execve === undefined)
+    throw new Error(`set ${requestCapVariable} (1 to 65535) before starting`);
+  process.execve(process.execPath, argv, env);
 }
 
 /** Resolves with the first SIGTERM or SIGINT; from then on, another one ends the process at once. */

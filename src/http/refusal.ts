@@ -18,8 +18,9 @@ export function refusalResponse(path: string, requestId: string, error: ApiError
   if (plainTextPaths.has(path))
     return new Response(error.message, { status: error.status, headers: error.headers });
   if (oauthPaths.has(path)) {
-    const code = error.status >= 500 ? "temporarily_unavailable" : "invalid_request";
-    return oauthError(error.status, code, error.message);
+    // Whatever went wrong here, the client should keep what it holds and come back.
+    if (error.status >= 500) return oauthError(503, "temporarily_unavailable");
+    return oauthError(error.status, "invalid_request", error.message);
   }
   return new Response(errorEnvelope(error.type, error.message, requestId), {
     status: error.status,

@@ -14,5 +14,5 @@ export function createPublicBase(
   const fixed = publicUrl?.replace(/\/+$/, "");
   const of = (request: Request) =>
     fixed ?? `${options.tls ? "https" : "http"}://${request.headers.get("host") ?? "localhost"}`;
-  return { of, originOf: (request) => URL.parse(of(request))?.origin ?? "null" };
+  return { of, originOf: (request) => URL.parse(of(request))?.origin ?? "" };
 }

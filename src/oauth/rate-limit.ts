@@ -12,14 +12,15 @@ export type RateLimit = {
 const logIntervalMs = 60_000;
 
 /**
- * @param options.setting the key in rate_limits, for the log.
  * @param options.prefix of the counter's key in the store.
+ * @param options.setting the key in rate_limits that a refused person's administrator must know; none where going over the
+ * limit refuses nobody.
  */
 export function createRateLimit(
   kv: KeyValue,
   options: {
-    setting: "device_authorization" | "device_verify";
     prefix: string;
+    setting?: "device_authorization" | "device_verify";
     max: number;
     windowSeconds: number;
     now: () => number;
@@ -30,7 +31,7 @@ export function createRateLimit(
     async admits(clientIp) {
       const count = await kv.count(`${options.prefix}${clientIp}`, options.windowSeconds);
       if (count <= options.max) return true;
-      if (options.now() - loggedAt >= logIntervalMs) {
+      if (options.setting !== undefined && options.now() - loggedAt >= logIntervalMs) {
         loggedAt = options.now();
         log.warn(
           `sign-in refused: ${clientIp} went over rate_limits.${options.setting}.max (${options.max} per ${options.windowSeconds}s ` +

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { version } from "../../package.json";
-import { runCommand, startGateway } from "../support/gateway.ts";
+import { runCommand } from "../support/gateway.ts";
 import { eventStream, helloCall, jwtSecret, openScene } from "../support/scene.ts";
 
 const directory = await mkdtemp(join(tmpdir(), "gateway-process-"));
@@ -152,56 +152,41 @@ test("SIGTERM refuses new connections, lets an open stream finish, and exits 0",
 });
 
 test("what is still open when the drain window is over is cut and counted", async () => {
-  const config = structuredClone(scene.config) as { listen: { port: number; public_url?: string } };
-  config.listen.port = 0;
-  delete config.listen.public_url;
-  const gateway = await startGateway(config, { CLAUDE_GATEWAY_DRAIN_TIMEOUT_MS: "200" });
-  scene.upstream.answer = () => new Promise(() => undefined);
-  const { createSessions } = await import("../../src/session.ts");
-  const { accessToken } = await createSessions({
-    secrets: [jwtSecret],
-    issuer: undefined,
-    ttlSeconds: 60,
-    now: Date.now,
-  }).mint({ sub: "ada" });
-  const cut = fetch(`${gateway.url}/v1/messages`, {
-    method: "POST",
-    body: JSON.stringify(helloCall),
-    headers: { authorization: `Bearer ${accessToken}` },
-  }).catch(() => "cut");
+  const env = { CLAUDE_GATEWAY_DRAIN_TIMEOUT_MS: "200" };
+  const { gateway, upstream, message, stop } = await openScene(undefined, env);
+  upstream.answer = () => new Promise(() => undefined);
+  const cut = message().catch(() => "cut");
   await Bun.sleep(100);
   expect(await gateway.stop("SIGTERM")).toBe(0);
   expect(await cut).toBe("cut");
   expect(gateway.stderr()).toContain("drain window over after 0.2s: cut 1 request(s)");
+  await stop();
+});
+
+test("a second signal ends the process without waiting", async () => {
+  const { gateway, upstream, message, stop } = await openScene();
+  upstream.answer = () => new Promise(() => undefined);
+  const cut = message().catch(() => "cut");
+  await Bun.sleep(100);
+  process.kill(gateway.pid, "SIGTERM");
+  await Bun.sleep(700);
+  expect(await gateway.stop("SIGTERM")).toBe(1);
+  expect(await cut).toBe("cut");
+  await stop();
 });
 
 test("more requests than the bound are answered 529 with a time to come back", async () => {
-  const config = structuredClone(scene.config) as { listen: { port: number; public_url?: string } };
-  config.listen.port = 0;
-  delete config.listen.public_url;
-  const gateway = await startGateway(config, { BUN_CONFIG_MAX_HTTP_REQUESTS: "2" });
-  scene.upstream.answer = async () => {
+  const env = { BUN_CONFIG_MAX_HTTP_REQUESTS: "2" };
+  const { gateway, upstream, message, stop } = await openScene(undefined, env);
+  upstream.answer = async () => {
     await Bun.sleep(300);
     return Response.json({});
   };
-  const { createSessions } = await import("../../src/session.ts");
-  const { accessToken } = await createSessions({
-    secrets: [jwtSecret],
-    issuer: undefined,
-    ttlSeconds: 60,
-    now: Date.now,
-  }).mint({ sub: "ada" });
-  const ask = () =>
-    fetch(`${gateway.url}/v1/messages`, {
-      method: "POST",
-      body: JSON.stringify(helloCall),
-      headers: { authorization: `Bearer ${accessToken}` },
-    });
-  const answers = await Promise.all(Array.from({ length: 6 }, ask));
+  const answers = await Promise.all(Array.from({ length: 6 }, () => message()));
   const shed = answers.filter(({ status }) => status === 529);
   expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThan(0);
   expect(shed.length).toBeGreaterThan(0);
   expect(shed[0]?.headers.get("retry-after")).toBe("1");
   expect(gateway.stderr()).toMatch(/client requests are open/);
-  await gateway.stop();
+  await stop();
 });

@@ -45,7 +45,10 @@ export const helloCall = {
 };
 
 /** @param change edits the configuration before the gateway starts. */
-export async function openScene(change: (config: any) => void = () => undefined): Promise<Scene> {
+export async function openScene(
+  change: (config: any) => void = () => undefined,
+  env: Record<string, string> = {},
+): Promise<Scene> {
   const [postgres, idp, port] = await Promise.all([startPostgres(), startHostileIdp(), freePort()]);
   const upstream = startUpstream();
   const publicUrl = `http://localhost:${port}`;
@@ -58,7 +61,7 @@ export async function openScene(change: (config: any) => void = () => undefined)
     rate_limits: { device_authorization: { max: 1000 }, device_verify: { max: 1000 } },
   };
   change(config);
-  const gateway = await startGateway(config);
+  const gateway = await startGateway(config, env);
   const sessions = createSessions({
     secrets: [jwtSecret],
     issuer: publicUrl,
