@@ -1,6 +1,6 @@
 // The executable: which command was asked for, and the process around it: request cap, signals, exit code. Booting is
 // boot.ts, the routes are gateway.ts.
-import { openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { version as packageVersion } from "../package.json";
 import { bootGateway, type BootOptions, type RunningGateway } from "./boot.ts";
@@ -30,6 +30,9 @@ const sameSignalMs = 500;
 /** Values of listen.host that mean every address of the machine. */
 const anyAddress = new Set(["0.0.0.0", "::"]);
 
+/** Longest file read: a configuration, a certificate, a secret. Also the bound of a device or pipe that never ends. */
+const fileBytesMax = 4 * 1024 * 1024;
+
 /** Bun's variable for its cap on outbound requests at once, and the cap we ask for: its own, 256, is a few teams' worth. */
 const requestCapVariable = "BUN_CONFIG_MAX_HTTP_REQUESTS";
 const requestCapDefault = 16_384;
@@ -52,6 +55,7 @@ async function main(argv: string[]): Promise<number> {
   process.on("unhandledRejection", (reason) =>
     log.error(`unhandled rejection: ${messageOf(reason)}`),
   );
+  let file = "gateway.yaml";
   try {
     const { values, positionals } = parseArgs({
       args: argv,
@@ -62,6 +66,7 @@ async function main(argv: string[]): Promise<number> {
         version: { type: "boolean" },
       },
     });
+    file = values.config ?? file;
     if (values.help) return print(usage);
     if (values.version) return print(`${version}\n`);
     const [command = "serve", ...rest] = positionals;
@@ -79,14 +84,14 @@ async function main(argv: string[]): Promise<number> {
         throw new UsageError(`unknown command ${command}`);
     }
   } catch (error) {
-    for (const line of describe(error, argv)) writeLine(line);
+    for (const line of describe(error, file)) writeLine(line);
     return isUsageError(error) ? exitCodes.usage : exitCodes.failed;
   }
 }
 
 async function serve(path: string): Promise<number> {
   raiseRequestCap();
-  const gateway = await bootGateway(readFileSync(path, "utf8"), path, bootOptions());
+  const gateway = await bootGateway(readTextFile(path), path, bootOptions());
   const signal = await firstSignal();
   const drainMs = drainTimeoutMs();
   log.info(
@@ -104,7 +109,7 @@ async function stop(gateway: RunningGateway, drainMs: number): Promise<void> {
 }
 
 function check(path: string): number {
-  const { warnings } = loadConfig(readFileSync(path, "utf8"), bootOptions());
+  const { warnings } = loadConfig(readTextFile(path), bootOptions());
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   return print(`${path} is valid\n`);
 }
@@ -112,9 +117,7 @@ function check(path: string): number {
 /** Asks /healthz, for a container's health check. Where to: from the configuration, or the default port. */
 async function health(path: string | undefined): Promise<number> {
   const listening =
-    path === undefined
-      ? undefined
-      : loadConfig(readFileSync(path, "utf8"), bootOptions()).config.listen;
+    path === undefined ? undefined : loadConfig(readTextFile(path), bootOptions()).config.listen;
   const scheme = listening?.tls === undefined ? "http" : "https";
   const host =
     listening === undefined || anyAddress.has(listening.host) ? "127.0.0.1" : listening.host;
@@ -149,7 +152,7 @@ async function demo(): Promise<number> {
 function bootOptions(): BootOptions {
   return {
     env: process.env,
-    readFile: (path) => readFileSync(path, "utf8"),
+    readFile: readTextFile,
     version,
     openRequestsMax: Number(process.env[requestCapVariable]),
     now: Date.now,
@@ -203,6 +206,21 @@ function isUsageError(error: unknown): boolean {
   );
 }
 
+function readTextFile(path: string): string {
+  const file = openSync(path, "r");
+  try {
+    const bytes = Buffer.allocUnsafe(fileBytesMax + 1);
+    let length = 0;
+    for (let read = -1; read !== 0 && length < bytes.length; length += read) {
+      read = readSync(file, bytes, length, bytes.length - length, null);
+    }
+    if (length > fileBytesMax) throw new Error(`${path} is longer than ${fileBytesMax} bytes`);
+    return bytes.toString("utf8", 0, length);
+  } finally {
+    closeSync(file);
+  }
+}
+
 function requireConfig(path: string | undefined): string {
   if (path === undefined)
     throw new UsageError("--config FILE is required; --help lists the commands");
@@ -210,9 +228,8 @@ function requireConfig(path: string | undefined): string {
 }
 
 /** What went wrong, for a person: every problem of a configuration, and a last line that names the first. */
-function describe(error: unknown, argv: string[]): string[] {
+function describe(error: unknown, file: string): string[] {
   if (!(error instanceof ConfigError)) return [`claude gateway: ${messageOf(error)}`];
-  const file = argv[argv.indexOf("--config") + 1] ?? "gateway.yaml";
   return [
     ...renderProblems(file, error.problems),
     `claude gateway: ${summarizeProblems(file, error.problems)}`,
