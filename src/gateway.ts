@@ -27,6 +27,9 @@ import type { Store } from "./store/store.ts";
 import { acceptExport } from "./telemetry/relay.ts";
 import type { Upstream } from "./upstream/upstream.ts";
 
+/** Longest path in an audit event, in characters: whoever has no bearer should not fill the log. */
+const auditedPathLengthMax = 512;
+
 export type GatewayParts = {
   config: Config;
   store: Store;
@@ -167,7 +170,7 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ha
       evt: "auth.denied",
       request_id: incoming.requestId,
       reason: principal,
-      path: incoming.path,
+      path: incoming.path.slice(0, auditedPathLengthMax),
       client_ip: incoming.clientIp,
     });
     // The same answer for every cause. A retry with the same bearer cannot help, and clients prompt for sign-in at once.

@@ -204,6 +204,11 @@ test("a form from another site is refused, and a JSON body is no code", async ()
   expect(json.status).toBe(200);
 });
 
+test("a form that is too long is refused before it is read", async () => {
+  const response = await flow.post("/oauth/token", { grant_type: "x".repeat(70_000) });
+  expect(await errorOf(response)).toEqual([413, "invalid_request"]);
+});
+
 test("no secret of a sign-in is in the log", async () => {
   const tokens = await flow.signIn();
   for (const secret of [
