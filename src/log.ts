@@ -21,6 +21,7 @@ export function setLogLevel(name: string | undefined): void {
 
 /** Sends everything to another open file than stderr, which the demo leaves to the person in front of it. */
 export function setLogDescriptor(openFile: number): void {
+  flushLog();
   descriptor = openFile;
 }
 

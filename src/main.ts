@@ -15,6 +15,9 @@ const version =
 
 class UsageError extends Error {}
 
+/** File descriptor that whoever started us reads. */
+const stderr = 2;
+
 /** Done; could not do it; asked for what does not exist. */
 const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
 
@@ -84,6 +87,7 @@ async function main(argv: string[]): Promise<number> {
         throw new UsageError(`unknown command ${command}`);
     }
   } catch (error) {
+    setLogDescriptor(stderr);
     for (const line of describe(error, file)) writeLine(line);
     return isUsageError(error) ? exitCodes.usage : exitCodes.failed;
   }

@@ -187,6 +187,6 @@ test("more requests than the bound are answered 529 with a time to come back", a
   expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThan(0);
   expect(shed.length).toBeGreaterThan(0);
   expect(shed[0]?.headers.get("retry-after")).toBe("1");
-  expect(gateway.stderr()).toMatch(/client requests are open/);
+  await gateway.waitForLog(/client requests are open/);
   await stop();
 });

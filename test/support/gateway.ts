@@ -9,6 +9,9 @@ const entry = join(import.meta.dir, "..", "..", "src", "main.ts");
 /** Milliseconds a gateway may take to listen, or to give up. */
 const bootTimeoutMs = 20_000;
 
+/** Milliseconds until a line that was written has been read here. */
+const logTimeoutMs = 2_000;
+
 export type AuditRecord = { ts: string; evt: string } & Record<string, unknown>;
 
 export type GatewayProcess = {
@@ -18,6 +21,8 @@ export type GatewayProcess = {
   stderr(): string;
   /** Audit events of one kind so far. */
   audit(evt: string): AuditRecord[];
+  /** Waits, at most two seconds, for an audit event of this kind with these fields. */
+  audited(evt: string, fields: Record<string, unknown>): Promise<void>;
   /** Waits, at most two seconds, until stderr matches. */
   waitForLog(pattern: RegExp): Promise<void>;
   /** Sends a signal and resolves with the exit code. */
@@ -75,17 +80,28 @@ export async function startGateway(
     await stop("SIGKILL");
     throw error;
   }
+  const audit = (evt: string) =>
+    stderr
+      .split("\n")
+      .filter((line) => line.startsWith("{") && line.endsWith("}"))
+      .map((line) => JSON.parse(line) as AuditRecord)
+      .filter((event) => event.evt === evt);
   return {
     url: (/listening on (\S+)/.exec(stderr)?.[1] ?? "").replace("127.0.0.1", "localhost"),
     pid: child.pid,
     stderr: () => stderr,
-    audit: (evt) =>
-      stderr
-        .split("\n")
-        .filter((line) => line.startsWith("{"))
-        .map((line) => JSON.parse(line) as AuditRecord)
-        .filter((event) => event.evt === evt),
-    waitForLog: (pattern) => until(pattern, 2_000),
+    audit,
+    async audited(evt, fields) {
+      const matches = (event: AuditRecord) =>
+        Object.entries(fields).every(([name, value]) => Bun.deepEquals(event[name], value));
+      const deadline = Date.now() + logTimeoutMs;
+      while (!audit(evt).some(matches)) {
+        if (Date.now() > deadline)
+          throw new Error(`no ${evt} with ${JSON.stringify(fields)} in stderr:\n${stderr}`);
+        await Bun.sleep(5);
+      }
+    },
+    waitForLog: (pattern) => until(pattern, logTimeoutMs),
     stop,
   };
 }
