@@ -221,6 +221,33 @@ test("no secret of a sign-in is in the log", async () => {
   }
 });
 
+test("an address that begins or enters too many codes is refused, in words, and logged", async () => {
+  const limited = await openScene((config) => {
+    config.rate_limits = { device_authorization: { max: 2 }, device_verify: { max: 2 } };
+  });
+  try {
+    const { begin, post, submit } = deviceFlow(limited);
+    const codes = await begin();
+    await begin();
+    expect(await errorOf(await post("/oauth/device_authorization", {}))).toEqual([
+      429,
+      "slow_down",
+    ]);
+    await submit("/device", "BBBB-BBBB");
+    await submit("/device", "CCCC-CCCC");
+    for (const path of ["/device", "/device/deny"] as const) {
+      expect(await (await submit(path, codes.user_code)).text()).toContain("Too many attempts");
+    }
+    await limited.gateway.audited("device.authorize", { result: "rate_limited" });
+    await limited.gateway.audited("device.verify", { result: "rate_limited" });
+    await limited.gateway.waitForLog(
+      /rate_limits\.device_verify\.max \(2 per 600s per client address\)/,
+    );
+  } finally {
+    await limited.stop();
+  }
+});
+
 test("a person signs in through oidc-provider, and the session refreshes there", async () => {
   const port = await freePort();
   const redirectUri = `http://localhost:${port}/oauth/callback`;
