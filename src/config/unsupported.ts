@@ -36,6 +36,7 @@ export function unsupportedKeys(place: string): readonly string[] {
   return keys[place.replaceAll(/\[\d+\]/g, "[]")] ?? [];
 }
 
+/** The same for the words of a setting that takes one of several. */
 export function unsupportedWords(place: string): readonly string[] {
   return words[place.replaceAll(/\[\d+\]/g, "[]")] ?? [];
 }

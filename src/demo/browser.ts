@@ -2,7 +2,7 @@
 // read and sent with the headers by which a server tells its own page from a foreign one. What to click is walk-through.ts.
 
 /** A page that was loaded: where it was in the end, and what it says. */
-type Page = { url: string; status: number; html: string };
+export type Page = { url: string; status: number; html: string };
 
 /** The part of `fetch` that is used here. */
 export type Send = (url: string, init: RequestInit) => Promise<Response>;

@@ -16,6 +16,7 @@ export type Admission = {
 /** Public client addresses remembered, so that each is audited once. */
 const publicClientsMax = 1_000;
 
+/** The door that access_control and listen.trusted_proxies describe. Remembers at most a thousand public clients. */
 export function createAdmission(config: Pick<Config, "access_control" | "listen">): Admission {
   const { allow_cidrs: allowCidrs, deny_cidrs: denyCidrs } = config.access_control;
   const trustedProxies = config.listen.trusted_proxies;

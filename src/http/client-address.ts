@@ -26,6 +26,7 @@ export type AccessRefusal =
 /** Hops read in X-Forwarded-For, from the right; a longer list is a client playing games. */
 const hopsMax = 64;
 
+/** @param config IP addresses and CIDR blocks, checked by the configuration already; an entry that is none throws. */
 export function createAddresses(config: {
   trustedProxies: readonly string[];
   allowCidrs: readonly string[];

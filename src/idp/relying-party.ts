@@ -16,6 +16,7 @@ export type RelyingParty = {
   };
 };
 
+/** What oauth4webapi needs to speak as our client to this IdP, over the given egress. */
 export function relyingParty(
   config: OidcConfig,
   metadata: ProviderMetadata,

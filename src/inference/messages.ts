@@ -38,6 +38,10 @@ export type MessagesDeps = {
   openRequests: () => number;
 };
 
+/**
+ * The handler of one Messages path. It throws ApiError for what the client may read of a refusal: `invalid_request_error` for
+ * the call, `overloaded_error` at capacity, `api_error` 502 when no upstream answered.
+ */
 export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerFor<Principal> {
   const upstreams = new Map(deps.upstreams.map((upstream) => [upstream.name, upstream]));
   let fullHouseLoggedAt = -Infinity;

@@ -12,6 +12,7 @@ import type { PublicBase } from "./origin.ts";
 import { signedInPage, signInFailedPage, signInFailures } from "./pages.ts";
 import { pageResponse } from "./verification.ts";
 
+/** `callback` answers the redirect of the IdP (RFC 6749 §4.1.2), always with a page; `refusePost` a form post to the same path. */
 export function createCallback(deps: {
   grants: DeviceGrants;
   sealed: Sealed<AuthorizationState>;

@@ -8,6 +8,7 @@ import { type DeviceGrants, deviceCodeTtlSeconds, pollIntervalSeconds } from "./
 import type { PublicBase } from "./origin.ts";
 import type { RateLimit } from "./rate-limit.ts";
 
+/** Answers 200 with the codes, or 429 `slow_down` past rate_limits.device_authorization. Throws when the store fails. */
 export function createDeviceAuthorization(deps: {
   grants: DeviceGrants;
   rateLimit: RateLimit;

@@ -62,6 +62,7 @@ export type DeviceGrants = {
   keyOf(deviceCode: string): string;
 };
 
+/** Grants as sealed rows of the store, which expire by themselves. Every function throws when the store fails. */
 export function createDeviceGrants(kv: KeyValue, sealed: Sealed<DeviceGrant>): DeviceGrants {
   async function read(key: string): Promise<StoredGrant | undefined> {
     const text = await kv.get(key);
@@ -111,6 +112,7 @@ export function createDeviceGrants(kv: KeyValue, sealed: Sealed<DeviceGrant>): D
   };
 }
 
+/** Whether a grant still waits for a person. */
 export function isPending(stored: StoredGrant): stored is PendingGrant {
   return stored.grant.state === "pending";
 }

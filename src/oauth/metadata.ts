@@ -7,6 +7,7 @@ import { deviceCodeGrantType, refreshTokenGrantType } from "./token.ts";
 /** Version of the wire protocol described in protocol.md. */
 const gatewayProtocolVersion = 1;
 
+/** Answers 200 with the metadata, every URL in it built from the public base. */
 export function createMetadata(base: PublicBase): Handler {
   return ({ request }) => {
     const issuer = base.of(request);

@@ -7,6 +7,7 @@ export type PublicBase = {
   originOf(request: Request): string;
 };
 
+/** @param publicUrl listen.public_url, checked by the configuration to be there unless only loopback is listened on. */
 export function createPublicBase(
   publicUrl: string | undefined,
   options: { tls: boolean },

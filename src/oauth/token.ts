@@ -19,6 +19,10 @@ export type RefreshTokenContent = { idpRefreshToken: string; sub: string };
 /** Tells our refresh tokens from the bare ones of an IdP, which clients that signed in at the reference still hold. */
 const refreshTokenPrefix = "gwr.";
 
+/**
+ * Answers 200 with tokens (RFC 6749 §5.1), 400 or 429 with the polling errors of RFC 8628 §3.5, 401 `invalid_grant` for a refresh
+ * the IdP refuses, 503 `temporarily_unavailable` for one it cannot be asked about. A refresh needs no store.
+ */
 export function createTokenEndpoint(deps: {
   grants: DeviceGrants;
   sessions: Sessions;

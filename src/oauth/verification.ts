@@ -28,6 +28,7 @@ import type { RateLimit } from "./rate-limit.ts";
 /** Names of applications by their `surface`. Only these are shown: anything else would be the asker's own words. */
 const surfaceNames: Readonly<Record<string, string>> = { claude_code: "Claude Code" };
 
+/** `show` answers GET /device, `confirm` and `deny` its two buttons. All answer 200 with a page, but for the 302 to the IdP. */
 export function createVerification(deps: {
   grants: DeviceGrants;
   /** For codes that are posted. */

@@ -22,6 +22,7 @@ export type KeyValue = {
 /** Rows that one prune deletes at most, so that it never holds many locks. */
 export const pruneRowsMax = 1_000;
 
+/** The operations on the table; each is one statement and throws what the database or the connection throws. */
 export function createKeyValue(query: Query): KeyValue {
   return {
     async get(key) {
