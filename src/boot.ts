@@ -1,6 +1,7 @@
 // From the text of gateway.yaml to a gateway that listens: everything that can fail fails here, before the first connection.
 // Reads as the boot log does. Commands, signals and exit codes are in main.ts.
 import { audit } from "./audit.ts";
+import { isLoopbackHost } from "./config/addresses.ts";
 import { loadConfig, type LoadedConfig, type Sources } from "./config/load.ts";
 import type { Config, StoreConfig } from "./config/schema.ts";
 import { createGateway } from "./gateway.ts";
@@ -17,7 +18,6 @@ const idpTimeoutMs = 10_000;
 const idpResponseBytesMax = 1024 * 1024;
 
 export type RunningGateway = {
-  listener: Listener;
   /** Finishes open requests within the time-out, then closes. Resolves with how many requests were cut. */
   stop(drainTimeoutMs: number): Promise<number>;
 };
@@ -83,7 +83,6 @@ export async function bootGateway(
     });
     logSummary(config, listener.url, options.openRequestsMax);
     return {
-      listener,
       async stop(drainTimeoutMs) {
         const cut = await listener.drain(drainTimeoutMs);
         await store.close();
@@ -117,16 +116,12 @@ function readTls(tls: Config["listen"]["tls"], readFile: Sources["readFile"]) {
 
 function warnOf({ config, warnings }: LoadedConfig): void {
   for (const warning of warnings) log.warn(warning);
-  if (!isLoopback(config.listen.host) && config.access_control.allow_cidrs.length === 0) {
+  if (!isLoopbackHost(config.listen.host) && config.access_control.allow_cidrs.length === 0) {
     log.warn(
       "access_control.allow_cidrs is empty: every address that reaches this port may use the gateway. Keep it on a private " +
         "network, or list your networks, for example 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7.",
     );
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || host.startsWith("127.");
 }
 
 function logSummary(config: Config, url: string, openRequestsMax: number): void {

@@ -52,7 +52,7 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ha
   const base = createPublicBase(config.listen.public_url, { tls: config.listen.tls !== undefined });
   const sessions = createSessions({
     secrets,
-    issuer: config.listen.public_url?.replace(/\/+$/, ""),
+    issuer: base.fixed,
     ttlSeconds: Math.round(session.ttl_hours * 3600),
     now,
   });
@@ -81,7 +81,7 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ha
     sealed: authorizationState,
     identityProvider,
     base,
-    formActionOrigins: oidc.form_action_origins.map((url) => new URL(url).origin),
+    formActionOrigins: oidc.form_action_origins,
     loginNotice,
   });
   const { callback, refusePost } = createCallback({

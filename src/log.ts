@@ -11,7 +11,9 @@ const messageLengthMax = 4_000;
 
 let lowest: number = levels.indexOf("info");
 let pending = "";
-let descriptor = 2;
+/** File descriptor that whoever started us reads. */
+export const stderr = 2;
+let descriptor: number = stderr;
 
 /** Sets the lowest level that is written. Unknown words (as from an environment variable) leave `info`. */
 export function setLogLevel(name: string | undefined): void {

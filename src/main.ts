@@ -7,16 +7,21 @@ import { bootGateway, type BootOptions, type RunningGateway } from "./boot.ts";
 import { loadConfig } from "./config/load.ts";
 import { ConfigError, renderProblems, summarizeProblems } from "./config/problems.ts";
 import { runDemo } from "./demo/demo.ts";
-import { flushLog, log, messageOf, setLogDescriptor, setLogLevel, writeLine } from "./log.ts";
+import {
+  flushLog,
+  log,
+  messageOf,
+  setLogDescriptor,
+  setLogLevel,
+  stderr,
+  writeLine,
+} from "./log.ts";
 
 declare const CLAUDE_GATEWAY_VERSION: string | undefined;
 const version =
   typeof CLAUDE_GATEWAY_VERSION === "string" ? CLAUDE_GATEWAY_VERSION : packageVersion;
 
 class UsageError extends Error {}
-
-/** File descriptor that whoever started us reads. */
-const stderr = 2;
 
 /** Done; could not do it; asked for what does not exist. */
 const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;

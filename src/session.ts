@@ -26,11 +26,11 @@ export type Principal = {
 type Verified = { principal: Principal; expiresAt: number };
 
 /** What the IdP says of a person and a bearer repeats. Absent claims stay absent. */
-export type Claims = { sub: string; email?: string; name?: string; groups?: string[] };
+export type BearerClaims = { sub: string; email?: string; name?: string; groups?: string[] };
 
 export type Sessions = {
   /** Signs a bearer for an admitted person. `expiresInSeconds` is its whole lifetime. */
-  mint(claims: Claims): Promise<{ accessToken: string; expiresInSeconds: number }>;
+  mint(claims: BearerClaims): Promise<{ accessToken: string; expiresInSeconds: number }>;
   /** The principal of a bearer, or `undefined` when it is not a bearer of ours that is valid now. */
   verify(bearer: string): Promise<Principal | undefined>;
   /** The principal of an Authorization header, with the reason for the audit event when there is none. */
@@ -56,7 +56,7 @@ export function createSessions(options: {
   }));
   const verified = new Map<string, Verified>();
 
-  async function mint(claims: Claims) {
+  async function mint(claims: BearerClaims) {
     const [key] = keys;
     if (key === undefined) throw new Error("session.jwt_secret is empty");
     const issuedAt = Math.floor(options.now() / 1000);

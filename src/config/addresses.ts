@@ -1,4 +1,5 @@
-// What a host, an address or a URL in the configuration may be. Nothing here resolves names: that is the egress guard's.
+// What a host, an address or a URL in the configuration may be, and which addresses have a meaning of their own. Nothing
+// here resolves names: that is the egress guard's.
 import { BlockList, isIP } from "node:net";
 
 /** One IP address, or a CIDR block such as `10.0.0.0/8`; no zone, no blanks. */
@@ -19,58 +20,66 @@ export function isHttpUrl(text: string): boolean {
   return url !== null && url.username === "" && url.password === "";
 }
 
-const loopback = blocks([], ["127.0.0.0/8", "::1/128"]);
+const isLoopback = addressSet(["127.0.0.0/8", "::1"]);
 
 /** Whether a listener on this host name or address can be reached from this machine only. */
 export function isLoopbackHost(host: string): boolean {
   const bare = unbracketed(host.toLowerCase());
-  return bare === "localhost" || contains(loopback, bare);
+  return bare === "localhost" || isLoopback(bare);
 }
 
-/**
- * Where clouds hand out credentials to whoever asks from inside: the link-local ranges, and what lies outside them (AWS on
- * IPv6, Alibaba, Azure's wire server, Oracle's old address).
- */
-const metadataAddresses = blocks(
-  ["fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"],
-  ["169.254.0.0/16", "fe80::/10"],
-);
-const metadataNames = new Set([
+/** Where clouds hand out credentials to whoever asks from inside, by name and by address. */
+export const metadataNames: ReadonlySet<string> = new Set([
   "metadata",
   "metadata.goog",
   "metadata.google.internal",
   "instance-data",
   "instance-data.ec2.internal",
 ]);
+// In order: AWS, Azure, GCP and others; ECS and EKS credentials; Alibaba; Azure's host; Oracle; AWS, EKS and GCP by IPv6.
+export const metadataAddresses: readonly string[] = [
+  "169.254.169.254",
+  "169.254.170.2",
+  "169.254.170.23",
+  "100.100.100.200",
+  "168.63.129.16",
+  "192.0.0.192",
+  "fd00:ec2::254",
+  "fd00:ec2::23",
+  "fd20:ce::254",
+];
+export const linkLocalNetworks: readonly string[] = ["169.254.0.0/16", "fe80::/10"];
+
+const isMetadataAddress = addressSet([...metadataAddresses, ...linkLocalNetworks]);
 
 /** Whether the URL names a cloud metadata endpoint, in any spelling that `URL` reads as one. */
 export function isMetadataUrl(url: string): boolean {
   const host = hostOf(url);
-  return metadataNames.has(host) || contains(metadataAddresses, host);
+  return metadataNames.has(host) || isMetadataAddress(host);
 }
 
-/** Host of a URL in one spelling: lower case, addresses without brackets, no dot at the end. Empty when it is no URL. */
+/** Host of a URL in one spelling: lower case, addresses without brackets, no dots at the end. Empty when it is no URL. */
 export function hostOf(url: string): string {
-  return unbracketed(URL.parse(url)?.hostname ?? "").replace(/\.$/, "");
+  return unbracketed(URL.parse(url)?.hostname ?? "").replace(/\.+$/, "");
 }
 
 function unbracketed(host: string): string {
   return host.replace(/^\[(.*)\]$/, "$1");
 }
 
-function blocks(addresses: readonly string[], subnets: readonly string[]): BlockList {
+/**
+ * Whether an address is one of these addresses or in one of these CIDR blocks. What is no address is in none of them; IPv4
+ * inside IPv6 (`::ffff:a9fe:a9fe`) is found too.
+ * @throws when an entry is neither.
+ */
+export function addressSet(entries: readonly string[]): (address: string) => boolean {
   const list = new BlockList();
-  for (const address of addresses) list.addAddress(address, familyOf(address));
-  for (const subnet of subnets) {
-    const [address = "", prefix] = subnet.split("/");
-    list.addSubnet(address, Number(prefix), familyOf(address));
+  for (const entry of entries) {
+    const [address = "", prefix] = entry.split("/");
+    if (prefix === undefined) list.addAddress(address, familyOf(address));
+    else list.addSubnet(address, Number(prefix), familyOf(address));
   }
-  return list;
-}
-
-/** IPv4 inside IPv6 (`::ffff:a9fe:a9fe`) is found too. */
-function contains(list: BlockList, address: string): boolean {
-  return isIP(address) !== 0 && list.check(address, familyOf(address));
+  return (address) => isIP(address) !== 0 && list.check(address, familyOf(address));
 }
 
 function familyOf(address: string): "ipv4" | "ipv6" {

@@ -1,7 +1,7 @@
 // `${VAR}` and `${file:/path}` in the strings of a configuration. The only place that reads the environment or a secret's
 // file for a setting. An expanded value stays one string: it is never read as YAML, nor expanded again.
-import { type Finding, formatPath, type Path } from "./problems.ts";
 import { messageOf } from "../log.ts";
+import { type Finding, formatPath, type Path } from "./problems.ts";
 
 export type Sources = {
   env: Record<string, string | undefined>;

@@ -46,7 +46,7 @@ const listen = Type.Object(
 );
 
 /** Signature algorithms an IdP may be told to use for id_tokens; symmetric ones and `none` are left out on purpose. */
-export const idTokenAlgorithms = [
+const idTokenAlgorithms = [
   "RS256",
   "RS384",
   "RS512",

@@ -1,6 +1,7 @@
 // Where a request comes from: the TCP peer, or, behind trusted_proxies, the address that the nearest untrusted hop had.
 // And whether access_control lets that address in.
-import { BlockList, isIP } from "node:net";
+import { isIP } from "node:net";
+import { addressSet } from "../config/addresses.ts";
 
 export type Addresses = {
   /**
@@ -32,21 +33,21 @@ export function createAddresses(config: {
   allowCidrs: readonly string[];
   denyCidrs: readonly string[];
 }): Addresses {
-  const trusted = blockListOf(config.trustedProxies);
-  const allowed = blockListOf(config.allowCidrs);
-  const denied = blockListOf(config.denyCidrs);
+  const isTrusted = addressSet(config.trustedProxies);
+  const isAllowed = addressSet(config.allowCidrs);
+  const isDenied = addressSet(config.denyCidrs);
   const listed = config.allowCidrs.length > 0 || config.denyCidrs.length > 0;
 
   function resolve(peer: string | undefined, forwardedFor: string | null): ClientAddress {
     const ip = peer === undefined ? undefined : plainAddress(peer);
-    if (ip === undefined || forwardedFor === null || !contains(trusted, ip)) {
+    if (ip === undefined || forwardedFor === null || !isTrusted(ip)) {
       return { ip, unreadable: false, forwarded: false };
     }
     // From the right: everything left of the first untrusted hop was written by the client.
     for (const entry of forwardedFor.split(",").slice(-hopsMax).toReversed()) {
       const hop = plainAddress(withoutPort(entry.trim()));
       if (hop === undefined) return { ip, unreadable: true, forwarded: false };
-      if (!contains(trusted, hop)) return { ip: hop, unreadable: false, forwarded: true };
+      if (!isTrusted(hop)) return { ip: hop, unreadable: false, forwarded: true };
     }
     return { ip, unreadable: false, forwarded: false };
   }
@@ -55,15 +56,15 @@ export function createAddresses(config: {
     if (!listed) return undefined;
     if (client.ip === undefined) return "client_ip_unknown";
     if (client.unreadable) return "xff_unparseable";
-    if (contains(denied, client.ip)) return "ip_denylist";
+    if (isDenied(client.ip)) return "ip_denylist";
     if (config.allowCidrs.length === 0 || isHealthPath) return undefined;
-    return contains(allowed, client.ip) ? undefined : "ip_not_allowlisted";
+    return isAllowed(client.ip) ? undefined : "ip_not_allowlisted";
   }
 
   return { resolve, refusal };
 }
 
-const privateNetworks = blockListOf([
+const isPrivate = addressSet([
   "10.0.0.0/8",
   "172.16.0.0/12",
   "192.168.0.0/16",
@@ -77,22 +78,7 @@ const privateNetworks = blockListOf([
 
 /** Whether an address is outside the private, loopback, link-local and carrier-grade NAT ranges. */
 export function isPublicAddress(ip: string): boolean {
-  return !contains(privateNetworks, ip);
-}
-
-function blockListOf(entries: readonly string[]): BlockList {
-  const blocks = new BlockList();
-  for (const entry of entries) {
-    const [address = "", prefix] = entry.split("/");
-    const family = address.includes(":") ? "ipv6" : "ipv4";
-    if (prefix === undefined) blocks.addAddress(address, family);
-    else blocks.addSubnet(address, Number(prefix), family);
-  }
-  return blocks;
-}
-
-function contains(blocks: BlockList, ip: string): boolean {
-  return blocks.check(ip, ip.includes(":") ? "ipv6" : "ipv4");
+  return !isPrivate(ip);
 }
 
 /** An address in one spelling: no zone, IPv4-mapped IPv6 as IPv4. `undefined` when it is no address. */

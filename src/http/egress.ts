@@ -2,7 +2,14 @@
 // document): which addresses they may reach, how long they may take and how much they may answer. Who asks for what, and
 // how an answer is read, is the caller's. Streams of model answers have a path of their own in upstream/.
 import { lookup } from "node:dns/promises";
-import { BlockList, isIP } from "node:net";
+import { isIP } from "node:net";
+import {
+  addressSet,
+  hostOf,
+  linkLocalNetworks,
+  metadataAddresses,
+  metadataNames,
+} from "../config/addresses.ts";
 
 export type Egress = { fetch(url: string | URL, init?: RequestInit): Promise<Response> };
 
@@ -67,50 +74,23 @@ const carriers = [
   { prefix: (high: string, low: string) => `2002:${high}:${low}::`, bits: 16 },
 ];
 
-type Rule = { reason: string; loopback: boolean; names: readonly string[]; blocks: BlockList };
+type Rule = { reason: string; loopback: boolean; holds: (address: string) => boolean };
 
-/** What may not be reached, most specific reason first. IPv4 blocks cover IPv4-mapped IPv6 addresses by themselves. */
+const metadataReason = "cloud metadata";
+
+/** What may not be reached, most specific reason first. */
 const rules: readonly Rule[] = [
-  {
-    reason: "cloud metadata",
-    loopback: false,
-    names: [
-      "metadata",
-      "metadata.google.internal",
-      "metadata.goog",
-      "instance-data",
-      "instance-data.ec2.internal",
-    ],
-    // In order: AWS, Azure, GCP and others; ECS and EKS credentials; Alibaba; Azure's host; Oracle; AWS, EKS and GCP by IPv6.
-    blocks: blockList(
-      [
-        "169.254.169.254",
-        "169.254.170.2",
-        "169.254.170.23",
-        "100.100.100.200",
-        "168.63.129.16",
-        "192.0.0.192",
-      ],
-      ["fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254"],
-    ),
-  },
-  {
-    reason: "link-local",
-    loopback: false,
-    names: [],
-    blocks: blockList(["169.254.0.0/16"], ["fe80::/10"]),
-  },
+  { reason: metadataReason, loopback: false, holds: carriedSet(metadataAddresses) },
+  { reason: "link-local", loopback: false, holds: carriedSet(linkLocalNetworks) },
   {
     reason: loopbackReason("loopback"),
     loopback: true,
-    names: [],
-    blocks: blockList(["127.0.0.0/8"], ["::1"]),
+    holds: carriedSet(["127.0.0.0/8", "::1"]),
   },
   {
     reason: loopbackReason("unspecified address"),
     loopback: true,
-    names: [],
-    blocks: blockList(["0.0.0.0/8"], ["::"]),
+    holds: carriedSet(["0.0.0.0/8", "::"]),
   },
 ];
 
@@ -118,21 +98,19 @@ function loopbackReason(kind: string): string {
   return `${kind}; set CLAUDE_GATEWAY_ALLOW_LOOPBACK=1 in the gateway environment to allow it`;
 }
 
-function blockList(ipv4: readonly string[], ipv6: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const entry of ipv4) {
-    const [address = "", bits = "32"] = entry.split("/");
-    list.addSubnet(address, Number(bits), "ipv4");
-    const [a = 0, b = 0, c = 0, d = 0] = address.split(".").map(Number);
-    const [high, low] = [(a * 256 + b).toString(16), (c * 256 + d).toString(16)];
-    for (const carrier of carriers)
-      list.addSubnet(carrier.prefix(high, low), carrier.bits + Number(bits), "ipv6");
-  }
-  for (const entry of ipv6) {
-    const [address = "", bits = "128"] = entry.split("/");
-    list.addSubnet(address, Number(bits), "ipv6");
-  }
-  return list;
+/** The set of these addresses, those of IPv4 also as an IPv6 network carries them. */
+function carriedSet(entries: readonly string[]): (address: string) => boolean {
+  return addressSet([...entries, ...entries.flatMap(carried)]);
+}
+
+function carried(entry: string): string[] {
+  if (entry.includes(":")) return [];
+  const [address = "", bits = "32"] = entry.split("/");
+  const [a = 0, b = 0, c = 0, d = 0] = address.split(".").map(Number);
+  const [high, low] = [(a * 256 + b).toString(16), (c * 256 + d).toString(16)];
+  return carriers.map(
+    ({ prefix, bits: before }) => `${prefix(high, low)}/${before + Number(bits)}`,
+  );
 }
 
 /**
@@ -150,17 +128,15 @@ async function allowedAddresses(
     );
   }
   // The URL parser has already turned every spelling of an IPv4 address (0x7f.1, 2130706433) into the dotted one.
-  const host = target.hostname.replace(/^\[(.*)\]$/, "$1").replace(/\.+$/, "");
-  const named = rules.find((rule) => rule.names.includes(host));
-  if (named) throw blockedBy(named.reason, host);
+  const host = hostOf(target.href);
+  if (metadataNames.has(host)) throw blockedBy(metadataReason, host);
 
   const addresses = isIP(host) === 0 ? await resolve(host) : [host];
   if (addresses.length === 0) throw new Error(`ENOTFOUND: ${host} has no address`);
   const applied = rules.filter((rule) => !(rule.loopback && allowLoopback));
   for (const address of addresses) {
     const plain = address.replace(/%.*$/, "");
-    const family = isIP(plain) === 6 ? "ipv6" : "ipv4";
-    const rule = applied.find((candidate) => candidate.blocks.check(plain, family));
+    const rule = applied.find(({ holds }) => holds(plain));
     if (rule) throw blockedBy(rule.reason, `${host} → ${address}`);
   }
   return addresses;

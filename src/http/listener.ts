@@ -25,7 +25,6 @@ const healthPaths = new Set(["/healthz", "/readyz"]);
 export type Listener = {
   /** `http://HOST:PORT` or `https://HOST:PORT` as bound. */
   readonly url: string;
-  readonly port: number;
   /** Requests whose answer is not finished. */
   openRequests(): number;
   /** Stops accepting, waits for open requests up to the time-out, cuts what is left. Resolves with how many were cut. */
@@ -137,7 +136,6 @@ export function listen(options: {
 
   return {
     url: `${scheme}://${options.listen.host}:${server.port}`,
-    port: server.port ?? options.listen.port,
     openRequests: () => server.pendingRequests,
     async drain(timeoutMs) {
       void server.stop();

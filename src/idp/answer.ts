@@ -1,7 +1,7 @@
 // An answer of the IdP, read whole: status, JSON object and, when it is an error, what it says of itself. The egress has
 // bounded its size and time; what the fields must be is for the reader of each endpoint.
-import { IdpError, type IdpStep } from "./identity.ts";
 import { messageOf } from "../log.ts";
+import { IdpError, type IdpStep } from "./identity.ts";
 
 export type IdpAnswer = {
   status: number;

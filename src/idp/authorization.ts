@@ -1,9 +1,9 @@
 // The IdP's authorization endpoint: the URL that the browser is sent to, and the parameters it comes back with.
 import * as oauth from "oauth4webapi";
+import { messageOf } from "../log.ts";
 import { described } from "./answer.ts";
 import { IdpError, type SignInAttempt } from "./identity.ts";
 import type { RelyingParty } from "./relying-party.ts";
-import { messageOf } from "../log.ts";
 
 /** Errors of RFC 6749 §4.1.2.1 by which the IdP says that it could not, not that it would not. */
 const outages = new Set(["temporarily_unavailable", "server_error"]);

@@ -2,8 +2,8 @@
 // cannot be used stops the boot; one that only looks odd is warned about.
 import type { OidcConfig } from "../config/schema.ts";
 import type { Egress } from "../http/egress.ts";
-import { readAnswer } from "./answer.ts";
 import { type log, messageOf } from "../log.ts";
+import { readAnswer } from "./answer.ts";
 
 /** What we use of the document (OpenID Connect Discovery §3, RFC 8414 §2, RFC 9207 §3), under its own names. */
 export type ProviderMetadata = {

@@ -8,8 +8,8 @@ import {
   type JWTVerifyGetKey,
   jwtVerify,
 } from "jose";
-import { IdpError } from "./identity.ts";
 import { messageOf } from "../log.ts";
+import { IdpError } from "./identity.ts";
 
 export type IdTokenRules = {
   issuer: string;

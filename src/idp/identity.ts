@@ -1,8 +1,9 @@
 // What the rest of the gateway knows of the identity provider: an identity, the grant that carries it, the provider's three
 // verbs and the one error they throw. How they work with OpenID Connect is in provider.ts.
+import type { BearerClaims } from "../session.ts";
 
 /** Whom the IdP says has signed in, read from its claims and admitted by the rules of `oidc`. Absent claims are absent. */
-export type Identity = { sub: string; email?: string; name?: string; groups?: string[] };
+export type Identity = BearerClaims;
 
 /** `refreshToken` is the IdP's own: a secret that never leaves the gateway in the clear. */
 export type IdpGrant = { identity: Identity; refreshToken?: string };

@@ -2,9 +2,9 @@
 // key that is not among them, a few times a minute at most. What a key may sign is decided in id-token.ts.
 import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from "jose";
 import type { Egress } from "../http/egress.ts";
+import { messageOf } from "../log.ts";
 import { readAnswer } from "./answer.ts";
 import { IdpError } from "./identity.ts";
-import { messageOf } from "../log.ts";
 
 /** How long fetched keys serve without asking again, in milliseconds. */
 const freshForMs = 10 * 60_000;

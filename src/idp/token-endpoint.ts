@@ -23,17 +23,14 @@ export function redeemCode(
   const { config, metadata, client, clientAuthentication, request } = party;
   const verifier = config.use_pkce ? attempt.codeVerifier : oauth.nopkce;
   return unavailableUnlessSaid("token_endpoint", async () => {
-    const { redirectUri } = attempt;
     const response = await oauth.authorizationCodeGrantRequest(
-      ...([
-        metadata,
-        client,
-        clientAuthentication,
-        callback,
-        redirectUri,
-        verifier,
-        request,
-      ] as const),
+      metadata,
+      client,
+      clientAuthentication,
+      callback,
+      attempt.redirectUri,
+      verifier,
+      request,
     );
     return readTokens(response, (rest) =>
       oauth.processAuthorizationCodeResponse(metadata, client, rest),

@@ -3,7 +3,7 @@
 // once. The pages that move it are in verification.ts, the polls in token.ts.
 import { createHash, randomBytes, randomInt } from "node:crypto";
 import type { Sealed } from "../sealed.ts";
-import type { Claims } from "../session.ts";
+import type { BearerClaims } from "../session.ts";
 import type { KeyValue } from "../store/kv.ts";
 
 /** Seconds for which a code can be used (`expires_in`). */
@@ -30,7 +30,7 @@ export type GrantRequest = {
 export type DeviceGrant = GrantRequest &
   (
     | { state: "pending" }
-    | { state: "approved"; claims: Claims; idpRefreshToken: string | undefined }
+    | { state: "approved"; claims: BearerClaims; idpRefreshToken: string | undefined }
     | { state: "denied" }
   );
 
@@ -51,7 +51,7 @@ export type DeviceGrants = {
   /** False when somebody else moved the grant first. */
   approve(
     stored: StoredGrant,
-    claims: Claims,
+    claims: BearerClaims,
     idpRefreshToken: string | undefined,
   ): Promise<boolean>;
   deny(stored: StoredGrant): Promise<boolean>;

@@ -1,6 +1,7 @@
 // Owns what the sign-in says in a browser: the pages and their texts, as pure functions from data to HTML. When which page
 // is shown lives in verification.ts; the document around them in page-frame.ts. There is no script on any page, and no
 // page submits itself: a person reads, then presses.
+import { lettersOf } from "./device.ts";
 import { markup, literalMarkup } from "./markup.ts";
 import type { Markup } from "./markup.ts";
 import { formActionSources, framePage } from "./page-frame.ts";
@@ -178,8 +179,8 @@ function noticeBox(notice: string | undefined): Markup {
 
 /** Big and in two groups when it can be one of our codes, and spelled out for a screen reader, which would read a word. */
 function codeBox(userCode: string): Markup {
-  const letters = userCode.replaceAll(/[\s-]/g, "").toUpperCase();
-  if (!/^[A-Z]{8}$/.test(letters))
+  const letters = lettersOf(userCode);
+  if (letters === undefined)
     return markup`<p class="code" dir="ltr" translate="no">${userCode}</p>`;
   const groups = [letters.slice(0, 4), letters.slice(4)];
   const spoken = groups.map((group) => group.split("").join(" ")).join(", ");

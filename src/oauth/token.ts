@@ -7,7 +7,7 @@ import type { Handler } from "../http/router.ts";
 import { type IdentityProvider, IdpError, type IdpGrant } from "../idp/provider.ts";
 import { log } from "../log.ts";
 import type { Sealed } from "../sealed.ts";
-import type { Claims, Sessions } from "../session.ts";
+import type { BearerClaims, Sessions } from "../session.ts";
 import type { DeviceGrants } from "./device.ts";
 
 export const deviceCodeGrantType = "urn:ietf:params:oauth:grant-type:device_code";
@@ -32,7 +32,10 @@ export function createTokenEndpoint(deps: {
 }): Handler {
   const { grants, sessions, sealed } = deps;
 
-  async function issue(claims: Claims, idpRefreshToken: string | undefined): Promise<Response> {
+  async function issue(
+    claims: BearerClaims,
+    idpRefreshToken: string | undefined,
+  ): Promise<Response> {
     const { accessToken, expiresInSeconds } = await sessions.mint(claims);
     const content =
       idpRefreshToken === undefined ? undefined : { idpRefreshToken, sub: claims.sub };

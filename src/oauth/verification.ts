@@ -41,9 +41,7 @@ export function createVerification(deps: {
   formActionOrigins: readonly string[];
   loginNotice: string | undefined;
 }): { show: Handler; confirm: Handler; deny: Handler } {
-  const formActionOrigins = [
-    ...new Set([deps.identityProvider.authorizationOrigin, ...deps.formActionOrigins]),
-  ];
+  const formActionOrigins = [deps.identityProvider.authorizationOrigin, ...deps.formActionOrigins];
   const form = { formActionOrigins, notice: deps.loginNotice };
 
   async function show(incoming: Incoming): Promise<Response> {
