@@ -1,7 +1,7 @@
 // From the text of gateway.yaml to a gateway that listens: everything that can fail fails here, before the first connection.
 // Reads as the boot log does. Commands, signals and exit codes are in main.ts.
 import { audit } from "./audit.ts";
-import { isLoopbackHost } from "./config/addresses.ts";
+import { allowsLoopback, isLoopbackHost } from "./config/addresses.ts";
 import { loadConfig, type LoadedConfig, type Sources } from "./config/load.ts";
 import type { Config, StoreConfig } from "./config/schema.ts";
 import { createGateway } from "./gateway.ts";
@@ -10,6 +10,7 @@ import { createEgress } from "./http/egress.ts";
 import { type Listener, listen } from "./http/listener.ts";
 import { discoverIdentityProvider } from "./idp/provider.ts";
 import { log, messageOf } from "./log.ts";
+import { modelWarnings } from "./models/warnings.ts";
 import type { Store } from "./store/store.ts";
 import { createUpstreams } from "./upstream/upstreams.ts";
 
@@ -44,11 +45,12 @@ export async function bootGateway(
   const { config } = loaded;
   warnOf(loaded);
   const tls = readTls(config.listen.tls, options.readFile);
-  const upstreams = createUpstreams(config.upstreams, {
+  const upstreams = await createUpstreams(config, {
     userAgent: `claude-gateway/${options.version}`,
+    now: options.now,
   });
   const egress = createEgress({
-    allowLoopback: options.env.CLAUDE_GATEWAY_ALLOW_LOOPBACK === "1",
+    allowLoopback: allowsLoopback(options.env),
     timeoutMs: idpTimeoutMs,
     responseBytesMax: idpResponseBytesMax,
     caPem: config.oidc.ca_cert_pem,
@@ -115,13 +117,20 @@ function readTls(tls: Config["listen"]["tls"], readFile: Sources["readFile"]) {
 }
 
 function warnOf({ config, warnings }: LoadedConfig): void {
-  for (const warning of warnings) log.warn(warning);
+  for (const warning of [...warnings, ...modelWarnings(config)]) log.warn(warning);
   if (!isLoopbackHost(config.listen.host) && config.access_control.allow_cidrs.length === 0) {
     log.warn(
       "access_control.allow_cidrs is empty: every address that reaches this port may use the gateway. Keep it on a private " +
         "network, or list your networks, for example 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7.",
     );
   }
+}
+
+/** As in `east(bedrock)`, and who alone is sent there. */
+function described({ name, provider, groups }: Config["upstreams"][number]): string {
+  return groups === undefined
+    ? `${name}(${provider})`
+    : `${name}(${provider}, groups: ${groups.join(", ")})`;
 }
 
 function logSummary(config: Config, url: string, openRequestsMax: number): void {
@@ -138,9 +147,7 @@ function logSummary(config: Config, url: string, openRequestsMax: number): void 
   log.info(`oidc issuer ${oidc.issuer}`);
   log.info(`email domains ${orUnrestricted(oidc.allowed_email_domains)}`);
   log.info(`allowed groups ${orUnrestricted(oidc.allowed_groups)}`);
-  log.info(
-    `upstreams ${upstreams.length}: ${upstreams.map(({ name, provider }) => `${name ?? provider}(${provider})`).join(", ")}`,
-  );
+  log.info(`upstreams ${upstreams.length}: ${upstreams.map(described).join(", ")}`);
   log.info("telemetry relay: not configured");
   log.info("managed settings: not configured");
   log.info(

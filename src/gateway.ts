@@ -8,6 +8,7 @@ import type { Incoming } from "./http/request.ts";
 import { createRouter, type Handler } from "./http/router.ts";
 import type { IdentityProvider } from "./idp/provider.ts";
 import { createMessages } from "./inference/messages.ts";
+import { createRouting } from "./inference/routing.ts";
 import { createModelDirectory } from "./models/resolve.ts";
 import { createCallback } from "./oauth/callback.ts";
 import { createDeviceAuthorization } from "./oauth/device-authorization.ts";
@@ -25,7 +26,7 @@ import { createSessions, type Principal } from "./session.ts";
 import { createReadiness } from "./store/readiness.ts";
 import type { Store } from "./store/store.ts";
 import { acceptExport } from "./telemetry/relay.ts";
-import type { Upstream } from "./upstream/upstream.ts";
+import type { MessagesPath, Upstream } from "./upstream/upstream.ts";
 
 /** Longest path in an audit event, in characters: whoever has no bearer should not fill the log. */
 const auditedPathLengthMax = 512;
@@ -92,18 +93,29 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ha
     ttlHours: session.ttl_hours,
   });
 
-  const models = createModelDirectory(
-    config,
-    config.upstreams.map((entry) => ({ ...entry, name: entry.name ?? entry.provider })),
-  );
+  const models = createModelDirectory(config, config.upstreams);
   const inference = {
     upstreams,
     models,
     connections,
-    ttfbMs: config.timeouts.upstream_ttfb_ms,
     openRequestsMax: parts.openRequestsMax,
     openRequests: parts.openRequests,
+    isGuarded: config.upstreams.some(
+      (entry) => "guardrail" in entry && entry.guardrail !== undefined,
+    ),
   };
+  const messagesAt = (path: MessagesPath) =>
+    createMessages(
+      {
+        ...inference,
+        routing: createRouting(config.failover, config.upstreams, {
+          path,
+          now,
+          random: Math.random,
+        }),
+      },
+      path,
+    );
   const metadata = createMetadata(base);
   const isReady = createReadiness(store, {
     graceSeconds: config.store.readiness_grace_seconds,
@@ -147,10 +159,10 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ha
     }),
   };
   const signedIn = {
-    "POST /v1/messages": createMessages(inference, "/v1/messages"),
-    "POST /v1/messages/count_tokens": createMessages(inference, "/v1/messages/count_tokens"),
-    "GET /v1/models": () =>
-      Response.json({ data: models.list(), has_more: false, first_id: null, last_id: null }),
+    "POST /v1/messages": messagesAt("/v1/messages"),
+    "POST /v1/messages/count_tokens": messagesAt("/v1/messages/count_tokens"),
+    "GET /v1/models": (_incoming: Incoming, { groups }: Principal) =>
+      Response.json({ data: models.list(groups), has_more: false, first_id: null, last_id: null }),
     "POST /v1/metrics": acceptExport,
     "POST /v1/logs": acceptExport,
     "POST /v1/traces": acceptExport,

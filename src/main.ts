@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { version as packageVersion } from "../package.json";
 import { bootGateway, type BootOptions, type RunningGateway } from "./boot.ts";
 import { loadConfig } from "./config/load.ts";
+import { modelWarnings } from "./models/warnings.ts";
 import { ConfigError, renderProblems, summarizeProblems } from "./config/problems.ts";
 import { runDemo } from "./demo/demo.ts";
 import {
@@ -54,7 +55,7 @@ const usage = `claude-gateway ${version}
   claude-gateway --version | --help
 
 Environment: CLAUDE_GATEWAY_LOG_LEVEL (debug, info, warn, error), CLAUDE_GATEWAY_DRAIN_TIMEOUT_MS (${drainTimeoutMsDefault}),
-CLAUDE_GATEWAY_ALLOW_LOOPBACK=1 (identity provider on this machine), ${requestCapVariable} (${requestCapDefault}).
+CLAUDE_GATEWAY_ALLOW_LOOPBACK=1 (identity provider and upstreams on this machine), ${requestCapVariable} (${requestCapDefault}).
 `;
 
 async function main(argv: string[]): Promise<number> {
@@ -118,8 +119,9 @@ async function stop(gateway: RunningGateway, drainMs: number): Promise<void> {
 }
 
 function check(path: string): number {
-  const { warnings } = loadConfig(readTextFile(path), bootOptions());
-  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
+  const { config, warnings } = loadConfig(readTextFile(path), bootOptions());
+  for (const warning of [...warnings, ...modelWarnings(config)])
+    process.stderr.write(`warning: ${warning}\n`);
   return print(`${path} is valid\n`);
 }
 

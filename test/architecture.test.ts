@@ -19,6 +19,11 @@ const homes: Record<string, readonly string[]> = {
   jose: ["session", "sealed", "idp", "demo"],
   "@sinclair/typebox": ["config", "policy"],
   yaml: ["config"],
+  "@aws-sdk/client-bedrock-runtime": ["upstream"],
+  "@aws-sdk/credential-providers": ["upstream"],
+  "@smithy/signature-v4": ["upstream"],
+  "@azure/identity": ["upstream"],
+  "google-auth-library": ["upstream"],
 };
 
 /** Files outside src/ that the executable embeds, by the one domain that may. */

@@ -28,6 +28,18 @@ export function isLoopbackHost(host: string): boolean {
   return bare === "localhost" || isLoopback(bare);
 }
 
+const isThisMachine = addressSet(["127.0.0.0/8", "::1", "0.0.0.0/8", "::"]);
+
+/** Whether the URL's host is a loopback or unspecified address, in any spelling. Names are not looked up. */
+export function isLocalUrl(url: string): boolean {
+  return isThisMachine(hostOf(url));
+}
+
+/** Whether the operator lets the gateway send requests to its own machine. */
+export function allowsLoopback(env: Readonly<Record<string, string | undefined>>): boolean {
+  return env.CLAUDE_GATEWAY_ALLOW_LOOPBACK === "1";
+}
+
 /** Where clouds hand out credentials to whoever asks from inside, by name and by address. */
 export const metadataNames: ReadonlySet<string> = new Set([
   "metadata",

@@ -1,19 +1,12 @@
 // What the shape of a section cannot say: settings that need each other, exclude each other, or name one another. One table;
-// a rule looks at settings that have their shape already, and passes over those that do not.
-import { hostOf, isLoopbackHost, isMetadataUrl } from "./addresses.ts";
-import type { Finding, Path } from "./problems.ts";
-import type { Config } from "./schema.ts";
-import { headerFindings } from "./static-headers.ts";
+// a rule looks at settings that have their shape already, and passes over those that do not. The rules of `upstreams:` and
+// `failover:` are in upstream-checks.ts.
+import { isLoopbackHost, isMetadataUrl } from "./addresses.ts";
+import { type Finding, when } from "./problems.ts";
+import type { Partly, Written } from "./schema.ts";
+import { checkUpstreams, nameOf } from "./upstream-checks.ts";
 
-/** A configuration of which any part may be missing: it was not there, or did not have its shape. */
-export type Partly<T> = T extends readonly (infer Item)[]
-  ? readonly (Partly<Item> | undefined)[]
-  : T extends object
-    ? { readonly [Key in keyof T]?: Partly<T[Key]> | undefined }
-    : T;
-
-type Settings = Partly<Config>;
-type Upstream = NonNullable<NonNullable<Settings["upstreams"]>[number]>;
+type Settings = Partly<Written>;
 
 const rules: readonly ((settings: Settings) => readonly Finding[])[] = [
   ({ listen }) =>
@@ -82,39 +75,6 @@ const rules: readonly ((settings: Settings) => readonly Finding[])[] = [
       ),
     ),
 
-  ({ upstreams }) => {
-    const names = (upstreams ?? []).map(nameOf);
-    return names.flatMap((name, index) =>
-      when(
-        name !== undefined && names.indexOf(name) < index,
-        ["upstreams", index, "name"],
-        `duplicate upstream name '${name}' — set distinct 'name:' on each`,
-      ),
-    );
-  },
-  ({ upstreams }) =>
-    (upstreams ?? []).flatMap((upstream, index) =>
-      when(
-        upstream?.forward_user_identity === true &&
-          upstream.base_url !== undefined &&
-          isAnthropicUrl(upstream.base_url),
-        ["upstreams", index, "forward_user_identity"],
-        `upstream '${nameOf(upstream)}': forward_user_identity is for identifying users to a proxy you run at base_url; it is refused for api.anthropic.com so user emails are never sent to Anthropic`,
-      ),
-    ),
-  ({ upstreams }) =>
-    (upstreams ?? []).flatMap((upstream, index) =>
-      when(
-        upstream?.base_url !== undefined && isMetadataUrl(upstream.base_url),
-        ["upstreams", index, "base_url"],
-        "base_url targets a metadata endpoint",
-      ),
-    ),
-  ({ upstreams }) =>
-    (upstreams ?? []).flatMap((upstream, index) =>
-      headerFindings(upstream?.headers ?? {}, ["upstreams", index, "headers"]),
-    ),
-
   ({ models, upstreams }) => {
     const names = upstreams?.map(nameOf);
     // An upstream that could not be read may be the one that is meant.
@@ -130,30 +90,14 @@ const rules: readonly ((settings: Settings) => readonly Finding[])[] = [
   },
 ];
 
-/** Every broken rule. */
-export function checkSettings(settings: Settings): Finding[] {
-  return rules.flatMap((rule) => rule(settings));
-}
-
-/** What is allowed and yet hardly meant. */
-export function warningsOf({ models }: Pick<Config, "models">): string[] {
-  const ids = models.map(({ id }) => id);
-  const repeated = new Set(ids.filter((id, index) => ids.indexOf(id) < index));
-  return [...repeated].map((id) => `models: the id '${id}' is listed more than once`);
+/**
+ * Every broken rule.
+ * @param options.allowLoopback whether the gateway may ask itself, as `allowsLoopback` says.
+ */
+export function checkSettings(settings: Settings, options: { allowLoopback: boolean }): Finding[] {
+  return [...rules.flatMap((rule) => rule(settings)), ...checkUpstreams(settings, options)];
 }
 
 /** Parameters of the authorization request that are the gateway's own (RFC 6749 §4.1.1, RFC 7636 §4.3, OIDC Core §3.1.2.1). */
 const managedAuthParam =
   /^(redirect_uri|state|nonce|code_challenge.*|scope|response_type|response_mode|client_id)$/;
-
-function when(broken: boolean, path: Path, message: string): Finding[] {
-  return broken ? [{ path, message }] : [];
-}
-
-function nameOf(upstream: Upstream | undefined): string | undefined {
-  return upstream?.name ?? upstream?.provider;
-}
-
-function isAnthropicUrl(url: string): boolean {
-  return /(^|\.)anthropic\.com$/.test(hostOf(url));
-}

@@ -15,6 +15,7 @@ export function expected(schema: TSchema): string {
 
 function expectedOfUnion(schema: TUnion): string {
   if (schema.anyOf.every(KindGuard.IsObject)) {
+    if (schema.discriminator !== undefined) return `a mapping with ${schema.discriminator}`;
     const names = schema.anyOf.map(({ properties }) => Object.keys(properties)[0]);
     return `a mapping with one of ${names.join(", ")}`;
   }
@@ -53,6 +54,11 @@ const secretKeys = new Set([
   "client_secret",
   "api_key",
   "oauth_token",
+  "access_token",
+  "aws_access_key_id",
+  "aws_secret_access_key",
+  "aws_session_token",
+  "aws_bearer_token",
   "password",
   "key",
   "token",

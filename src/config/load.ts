@@ -2,7 +2,8 @@
 // Nobody else reads settings, the environment's `${VAR}`, or a default.
 import { createHash } from "node:crypto";
 import { Value } from "@sinclair/typebox/value";
-import { checkSettings, type Partly, warningsOf } from "./checks.ts";
+import { allowsLoopback } from "./addresses.ts";
+import { checkSettings } from "./checks.ts";
 import { parseSettings, type Position } from "./document.ts";
 import { expandSettings, type Sources } from "./expand.ts";
 import {
@@ -12,8 +13,15 @@ import {
   formatPath,
   type Path,
 } from "./problems.ts";
-import { type Config, configSchema } from "./schema.ts";
+import {
+  type Config,
+  configSchema,
+  type Partly,
+  type UpstreamConfig,
+  type Written,
+} from "./schema.ts";
 import { shapeSettings } from "./shape.ts";
+import { warningsOf } from "./warnings.ts";
 
 export type { Sources } from "./expand.ts";
 
@@ -38,10 +46,11 @@ export function loadConfig(text: string, sources: Sources): LoadedConfig {
   const expanded = expandSettings(document.value, sources);
   const shaped = shapeSettings(configSchema, expanded.value, expanded.fromOutside);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the walk keeps only what has its shape, which is what Partly says
-  const settings = shaped.value as Partly<Config>;
+  const settings = shaped.value as Partly<Written>;
 
   // The first word on a setting is the one to print: what could not be expanded or has no shape breaks rules, too.
-  const findings = firstOnEach([expanded.findings, shaped.findings, checkSettings(settings)]);
+  const broken = checkSettings(settings, { allowLoopback: allowsLoopback(sources.env) });
+  const findings = firstOnEach([expanded.findings, shaped.findings, broken]);
   const problems = [
     ...document.problems.slice(0, problemsMax),
     ...findings.map((finding) => located(finding, document.positionOf)),
@@ -49,10 +58,11 @@ export function loadConfig(text: string, sources: Sources): LoadedConfig {
   if (problems.length > 0) throw new ConfigError(problems.toSorted(byPosition));
 
   if (!Value.Check(configSchema, settings)) throw new ConfigError(disagreements(settings));
+  const config = { ...settings, upstreams: settings.upstreams.map(asRead) };
   return {
-    config: settings,
+    config,
     sha256: createHash("sha256").update(sortedJson(expanded.value)).digest("hex"),
-    warnings: [...expanded.warnings, ...warningsOf(settings)],
+    warnings: [...expanded.warnings, ...warningsOf(config)],
   };
 }
 
@@ -81,6 +91,13 @@ function located({ path, message }: Finding, positionOf: (path: Path) => Positio
 function byPosition(a: ConfigProblem, b: ConfigProblem): number {
   const line = (a.line ?? Infinity) - (b.line ?? Infinity) || 0;
   return line !== 0 ? line : (a.column ?? 0) - (b.column ?? 0);
+}
+
+/** Google's own name for its cloud means the same provider, and stays the name that `models:` speak of. */
+function asRead(written: Written["upstreams"][number]): UpstreamConfig {
+  const name = written.name ?? written.provider;
+  if (written.provider === "google_cloud") return { ...written, name, provider: "vertex" };
+  return { ...written, name };
 }
 
 /** TypeBox has the last word on what a Config is. Nothing is known that passes the walk and not this. */

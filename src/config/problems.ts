@@ -6,6 +6,11 @@ export type Path = readonly (string | number)[];
 /** Something wrong, before its place in the file is known. */
 export type Finding = { readonly path: Path; readonly message: string };
 
+/** What a rule answers: the finding if it is broken, none if not. */
+export function when(broken: boolean, path: Path, message: string): Finding[] {
+  return broken ? [{ path, message }] : [];
+}
+
 export type ConfigProblem = {
   /** As in `upstreams[0].auth`; empty when the problem is the file's as a whole. */
   path: string;

@@ -1,25 +1,9 @@
 // The shape of gateway.yaml, section by section, and the defaults of absent keys. What a shape cannot say (two keys that
 // need each other, a name that must exist elsewhere) is in checks.ts; reading the file is in load.ts.
-import { FormatRegistry, type Static, type TSchema, Type } from "@sinclair/typebox";
-import { isHttpUrl, isIpOrCidr } from "./addresses.ts";
+import { type Static, Type } from "@sinclair/typebox";
+import { aUrl, closed, list, positive, text } from "./pieces.ts";
+import { upstreams } from "./upstream-schema.ts";
 
-FormatRegistry.Set("url", isHttpUrl);
-FormatRegistry.Set("cidr", isIpOrCidr);
-
-// `description` completes the sentence "must be …" for a person who got it wrong.
-
-const closed = { additionalProperties: false } as const;
-const text = (description: string) => Type.String({ minLength: 1, description });
-const positive = (value: number) =>
-  Type.Number({ exclusiveMinimum: 0, default: value, description: "a number greater than 0" });
-const list = <T extends TSchema>(item: T) => Type.Array(item, { default: [] });
-
-/** `http:` or `https:` URL, one that may be logged. */
-const aUrl = {
-  minLength: 1,
-  format: "url",
-  description: "an http(s) URL without credentials in it",
-};
 const url = Type.String(aUrl);
 /** One IP address or CIDR block, IPv4 or IPv6. */
 const cidr = Type.String({ format: "cidr", description: "a valid IP or CIDR" });
@@ -144,46 +128,28 @@ const store = Type.Object(
   closed,
 );
 
-/** What every upstream has, whatever its provider. */
-const anyUpstream = {
-  name: Type.Optional(text("a name")),
-  headers: Type.Record(Type.String(), Type.String(), { default: {} }),
-  models: Type.Optional(
-    Type.Array(
-      Type.String({
-        minLength: 1,
-        pattern: "^[^*]*\\*?[^*]*$",
-        description: "a model id, with at most one *",
-      }),
-      {
-        minItems: 1,
-        whenEmpty:
-          "models on an upstream needs at least one entry: list the models it serves, or remove the key to serve them all",
-      },
-    ),
-  ),
-};
-
-const anthropic = Type.Object(
-  {
-    provider: Type.Literal("anthropic"),
-    ...anyUpstream,
-    base_url: Type.String({ ...aUrl, default: "https://api.anthropic.com" }),
-    auth: Type.Union([
-      Type.Object({ api_key: text("an API key") }, closed),
-      Type.Object({ oauth_token: text("an OAuth access token") }, closed),
-    ]),
-    forward_user_identity: Type.Boolean({ default: false }),
-  },
-  closed,
-);
-
 const model = Type.Object(
   {
     id: text("the model id that clients send"),
     label: Type.Optional(text("a display name")),
     description: Type.Optional(text("a description")),
     upstream_model: Type.Record(Type.String(), text("the model id that the upstream knows")),
+  },
+  closed,
+);
+
+/** What the gateway remembers of its upstreams from one request to the next. Without the block: nothing. */
+const failover = Type.Object(
+  {
+    unhealthy_after: Type.Integer({
+      minimum: 1,
+      maximum: 1000,
+      default: 3,
+      description: "a whole number from 1 to 1000",
+    }),
+    set_aside_seconds: positive(5),
+    set_aside_max_seconds: positive(300),
+    session_affinity: Type.Boolean({ default: true }),
   },
   closed,
 );
@@ -197,10 +163,8 @@ export const sections = {
   oidc,
   session,
   store,
-  upstreams: Type.Array(Type.Union([anthropic], { discriminator: "provider" }), {
-    minItems: 1,
-    whenEmpty: "needs at least one upstream",
-  }),
+  upstreams,
+  failover: Type.Optional(failover),
   models: list(model),
   auto_include_builtin_models: Type.Boolean({ default: true }),
   access_control: Type.Object(
@@ -219,7 +183,14 @@ export const sections = {
     },
     { ...closed, default: {} },
   ),
-  timeouts: Type.Object({ upstream_ttfb_ms: positive(120_000) }, { ...closed, default: {} }),
+  timeouts: Type.Object(
+    {
+      upstream_ttfb_ms: Type.Optional(
+        Type.Number({ exclusiveMinimum: 0, description: "a number greater than 0" }),
+      ),
+    },
+    { ...closed, default: {} },
+  ),
   rate_limits: Type.Object(
     { device_authorization: rateLimit(30), device_verify: rateLimit(10) },
     { ...closed, default: {} },
@@ -231,8 +202,30 @@ export const sections = {
 
 export const configSchema = Type.Object(sections, closed);
 
-export type Config = Static<typeof configSchema>;
+/** A configuration as it is written. */
+export type Written = Static<typeof configSchema>;
+
+/** A configuration of which any part may be missing: it was not there, or did not have its shape. */
+export type Partly<T> = T extends readonly (infer Item)[]
+  ? readonly (Partly<Item> | undefined)[]
+  : T extends object
+    ? { readonly [Key in keyof T]?: Partly<T[Key]> | undefined }
+    : T;
+
+/** A configuration as the rest of the gateway reads it: upstreams have their names, and one spelling of each provider. */
+export type Config = Omit<Written, "upstreams"> & { upstreams: UpstreamConfig[] };
 export type OidcConfig = Config["oidc"];
 export type StoreConfig = Config["store"];
-export type UpstreamConfig = Config["upstreams"][number];
+export type FailoverConfig = Config["failover"];
+export type UpstreamConfig = Named<
+  Exclude<Written["upstreams"][number], { provider: "google_cloud" }>
+>;
+export type ProviderName = UpstreamConfig["provider"];
+/** The settings of an upstream of one provider. */
+export type UpstreamOf<Provider extends ProviderName> = Extract<
+  UpstreamConfig,
+  { provider: Provider }
+>;
 export type ModelConfig = Config["models"][number];
+
+type Named<Upstream> = Upstream extends unknown ? Upstream & { name: string } : never;

@@ -2,16 +2,18 @@
 // messages with, and no value that could become two headers.
 import type { Finding, Path } from "./problems.ts";
 
-/** Set by the gateway, by a provider's signature, or by the connection (RFC 9110 §7.6.1). */
+/** Set by the gateway, by a provider's protocol or signature, or by the connection (RFC 9110 §7.6.1). */
 const reservedNames = new Set([
+  "accept",
+  "accept-encoding",
+  "api-key",
   "authorization",
-  "x-api-key",
-  "host",
-  "content-type",
-  "user-agent",
   "connection",
+  "content-encoding",
   "content-length",
+  "content-type",
   "expect",
+  "host",
   "keep-alive",
   "proxy-authorization",
   "proxy-connection",
@@ -19,8 +21,18 @@ const reservedNames = new Set([
   "trailer",
   "transfer-encoding",
   "upgrade",
+  "user-agent",
+  "x-api-key",
+  "x-litellm-end-user-id",
 ]);
-const reservedPrefixes = ["anthropic-", "x-goog-", "x-amz-", "x-amzn-"];
+const reservedPrefixes = [
+  "anthropic-",
+  "x-amz-",
+  "x-amzn-",
+  "x-claude-gateway-",
+  "x-goog-",
+  "x-stainless-",
+];
 
 /** RFC 9110 §5.6.2. */
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -47,11 +59,13 @@ function wrongName(name: string, seen: ReadonlySet<string>): string | undefined 
   const reserved =
     reservedNames.has(name) || reservedPrefixes.some((prefix) => name.startsWith(prefix));
   return reserved
-    ? `is reserved: the gateway sets it itself (as it does ${reservedPrefixes.join("*, ")}*)`
+    ? "is reserved: the gateway or the provider's protocol sets it; remove it from this upstream's headers"
     : undefined;
 }
 
 function wrongValue(value: string | undefined): string | undefined {
   if (value === undefined || plainValue.test(value)) return undefined;
-  return value === "" ? "must not be empty" : "must be printable ASCII without blanks at the ends";
+  return value === ""
+    ? "must not be empty; if it comes from a ${VAR}, set that variable"
+    : "must be printable ASCII without blanks at the ends";
 }

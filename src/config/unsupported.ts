@@ -5,28 +5,11 @@
 const keys: Readonly<Record<string, readonly string[]>> = {
   "": ["admin", "cri", "enforcement", "load_test_mode", "managed", "pricing", "telemetry"],
   oidc: ["client_assertion", "google_groups", "use_proxy"],
-  "upstreams[]": ["groups"],
-  "upstreams[].auth": [
-    "federation_rule_id",
-    "organization_id",
-    "identity_token_file",
-    "workspace_id",
-    "service_account_id",
-  ],
 };
 
 /** Values of settings that take one word of several. */
 const words: Readonly<Record<string, readonly string[]>> = {
   "oidc.token_endpoint_auth_method": ["private_key_jwt"],
-  "upstreams[].provider": [
-    "bedrock",
-    "mantle",
-    "anthropicAws",
-    "anthropicGoogleCloud",
-    "vertex",
-    "google_cloud",
-    "foundry",
-  ],
 };
 
 export const notSupported = "not supported by this version yet";

@@ -41,6 +41,6 @@ export class ApiError extends Error {
 }
 
 /** The body of a refusal, keys in the order that clients and log pipelines have seen so far. */
-export function errorEnvelope(type: ApiErrorType, message: string, requestId: string): string {
+export function errorEnvelope(type: string, message: string, requestId: string): string {
   return JSON.stringify({ type: "error", request_id: requestId, error: { type, message } });
 }

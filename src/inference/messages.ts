@@ -8,10 +8,13 @@ import type { HandlerFor } from "../http/router.ts";
 import { log } from "../log.ts";
 import type { ModelDirectory } from "../models/resolve.ts";
 import type { Principal } from "../session.ts";
-import { readMessagesCall } from "../upstream/call.ts";
+import { type MessagesCall, readMessagesCall } from "../upstream/call.ts";
+import { refuseGuardrailFields } from "../upstream/guardrail.ts";
 import type { MessagesPath, Upstream } from "../upstream/upstream.ts";
-import { firstAnswer, type Route } from "./failover.ts";
-import { relay } from "./relay.ts";
+import { sessionKeyOf } from "./affinity.ts";
+import type { Route } from "./attempt.ts";
+import { firstAnswer } from "./failover.ts";
+import type { Routing } from "./routing.ts";
 
 /** Status in the audit event of a request whose client hung up before an answer (nginx's number; never sent). */
 const clientGoneStatus = 499;
@@ -24,18 +27,21 @@ type Outcome = {
   model: string | null;
   upstream: string | null;
   upstreamRequestId: string | null;
+  upstreamCloudRequestId: string | null;
   status: number;
 };
 
 export type MessagesDeps = {
   upstreams: readonly Upstream[];
   models: ModelDirectory;
+  /** What is remembered of upstreams. One for each path: an upstream may fail to count and yet answer. */
+  routing: Routing;
   connections: Connections;
-  /** timeouts.upstream_ttfb_ms. */
-  ttfbMs: number;
   /** Open requests above which further ones are answered 529, so that a flood waits at the clients and not in memory. */
   openRequestsMax: number;
   openRequests: () => number;
+  /** Whether some upstream applies a guardrail, which no request may then change, wherever it would go. */
+  isGuarded: boolean;
 };
 
 /**
@@ -47,7 +53,13 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
   let fullHouseLoggedAt = -Infinity;
 
   return async (incoming, principal) => {
-    const outcome: Outcome = { model: null, upstream: null, upstreamRequestId: null, status: 500 };
+    const outcome: Outcome = {
+      model: null,
+      upstream: null,
+      upstreamRequestId: null,
+      upstreamCloudRequestId: null,
+      status: 500,
+    };
     try {
       const response = await answer(incoming, principal, outcome);
       outcome.status = response.status;
@@ -66,7 +78,7 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
         model: outcome.model,
         upstream: outcome.upstream,
         upstream_request_id: outcome.upstreamRequestId,
-        upstream_cloud_request_id: null,
+        upstream_cloud_request_id: outcome.upstreamCloudRequestId,
         status: outcome.status,
         ms: Date.now() - incoming.receivedAt,
       });
@@ -81,21 +93,25 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
     const { request, requestId, search } = incoming;
     shed();
     const call = readMessagesCall(await request.bytes());
+    if (deps.isGuarded && path === "/v1/messages") refuseGuardrailFields(call);
     outcome.model = call.model;
-    const routes = routesFor(call.model, requestId);
+    const { routes, considered } = routesFor(call, principal, requestId);
     deps.connections.holdOpen(request);
     const answered = await firstAnswer(
       routes,
       ({ upstream, upstreamModel }, signal) =>
         upstream.send(
-          { call, path, search, headers: request.headers, upstreamModel, principal },
+          { call, path, search, headers: request.headers, upstreamModel, principal, requestId },
           signal,
         ),
       {
-        ttfbMs: deps.ttfbMs,
         clientGone: request.signal,
-        configured: deps.upstreams.length,
+        configured: considered,
         requestId,
+        routing: deps.routing,
+        // A count must not move a session away from its prompt cache.
+        sessionKey:
+          path === "/v1/messages" ? sessionKeyOf(request.headers, principal, call.model) : null,
       },
     );
     deps.connections.release(request);
@@ -103,32 +119,45 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
       case "client gone":
         return clientGone(outcome);
       case "all failed":
-        throw new ApiError(
-          "api_error",
-          `all upstreams failed (${deps.upstreams.length} attempted)`,
-          { status: 502 },
-        );
-      case "answered":
+        throw new ApiError("api_error", `all upstreams failed (${considered} attempted)`, {
+          status: 502,
+        });
+      case "answered": {
+        const { response, requestId: upstreamRequestId, cloudRequestId } = answered.answer;
         outcome.upstream = answered.upstream;
-        outcome.upstreamRequestId = answered.response.headers.get("request-id");
-        return relay(answered.response, requestId);
+        outcome.upstreamRequestId = upstreamRequestId;
+        outcome.upstreamCloudRequestId = cloudRequestId;
+        response.headers.set("request-id", requestId);
+        return response;
+      }
     }
   }
 
-  function routesFor(model: string, requestId: string): Route[] {
-    const { routes, refusals } = deps.models.resolve(model);
+  function routesFor(
+    { model, stream }: MessagesCall,
+    { groups }: Principal,
+    requestId: string,
+  ): { routes: Route[]; considered: number } {
+    const { routes, refusals, considered } = deps.models.resolve(model, groups);
     if (routes.length === 0) {
-      const why = refusals.map(({ upstream, message }) => `${upstream}: ${message}`).join("; ");
+      const why = refusals
+        .map(({ upstream, message }) =>
+          upstream === undefined ? message : `${upstream}: ${message}`,
+        )
+        .join("; ");
       log.warn(`inference: model resolution failed request_id=${requestId}: ${why}`);
       throw new ApiError(
         "invalid_request_error",
         refusals.map(({ message }) => message).join("; "),
       );
     }
-    return routes.flatMap(({ upstream: name, upstreamModel }) => {
+    const kind = stream || path === "/v1/messages/count_tokens" ? "streamed" : "whole";
+    const open = routes.flatMap(({ upstream: name, upstreamModel }) => {
       const upstream = upstreams.get(name);
-      return upstream === undefined ? [] : [{ upstream, upstreamModel }];
+      if (upstream === undefined) return [];
+      return [{ upstream, upstreamModel, ttfbMs: upstream.ttfbMs[kind] }];
     });
+    return { routes: open, considered };
   }
 
   function shed(): void {

@@ -9,6 +9,10 @@ export type CatalogModel = {
   readonly vertex: string;
   /** Also the id without its date, where it has one. */
   readonly foundry: string;
+  /** On Amazon Bedrock's Messages endpoint; absent where that does not offer the model. */
+  readonly mantle?: string;
+  /** On Anthropic's own platform on Google Cloud; absent where that does not offer the model. */
+  readonly anthropicGoogleCloud?: string;
   /** Context window in tokens, where one number is true for every account and request. */
   readonly max_input_tokens?: number;
   /** Still routed by its id, no longer offered by `GET /v1/models`. */
@@ -17,21 +21,27 @@ export type CatalogModel = {
 
 /** In the order of `GET /v1/models`. */
 export const catalog: readonly CatalogModel[] = [
-  { ...undated("claude-opus-4-6"), bedrock: "anthropic.claude-opus-4-6-v1" },
-  dated("claude-sonnet-4-5", "20250929"),
-  { ...dated("claude-haiku-4-5", "20251001"), max_input_tokens: 200_000 },
-  { ...undated("claude-fable-5-2"), max_input_tokens: 1_000_000 },
-  { ...undated("claude-fable-5-1"), max_input_tokens: 1_000_000 },
-  { ...undated("claude-fable-5"), max_input_tokens: 1_000_000 },
-  { ...undated("claude-opus-5-5"), max_input_tokens: 1_000_000 },
-  { ...undated("claude-opus-5"), max_input_tokens: 1_000_000 },
-  { ...undated("claude-opus-4-8"), max_input_tokens: 1_000_000 },
-  { ...undated("claude-opus-4-7"), max_input_tokens: 1_000_000 },
+  {
+    ...onGoogleCloud(undated("claude-opus-4-6")),
+    bedrock: "anthropic.claude-opus-4-6-v1",
+  },
+  onGoogleCloud(dated("claude-sonnet-4-5", "20250929")),
+  {
+    ...onMantle(onGoogleCloud(dated("claude-haiku-4-5", "20251001"))),
+    max_input_tokens: 200_000,
+  },
+  current("claude-fable-5-2"),
+  current("claude-fable-5-1"),
+  current("claude-fable-5"),
+  current("claude-opus-5-5"),
+  current("claude-opus-5"),
+  current("claude-opus-4-8"),
+  current("claude-opus-4-7"),
   { ...dated("claude-opus-4-1", "20250805"), max_input_tokens: 200_000 },
-  { ...undated("claude-sonnet-5-5"), max_input_tokens: 1_000_000 },
-  { ...undated("claude-sonnet-5"), max_input_tokens: 1_000_000 },
-  undated("claude-sonnet-4-6"),
-  { ...undated("claude-haiku-5-5"), max_input_tokens: 1_000_000 },
+  current("claude-sonnet-5-5"),
+  current("claude-sonnet-5"),
+  onGoogleCloud(undated("claude-sonnet-4-6")),
+  current("claude-haiku-5-5"),
   { ...dated("claude-opus-4-5", "20251101"), max_input_tokens: 200_000, retired: true },
   { ...dated("claude-opus-4", "20250514"), max_input_tokens: 200_000, retired: true },
   { ...dated("claude-sonnet-4", "20250514"), retired: true },
@@ -44,6 +54,19 @@ export const catalog: readonly CatalogModel[] = [
   },
   { ...dated("claude-3-5-haiku", "20241022"), retired: true },
 ];
+
+/** A model of today: on every provider, with a context of a million tokens. */
+function current(name: string): CatalogModel {
+  return { ...onMantle(onGoogleCloud(undated(name))), max_input_tokens: 1_000_000 };
+}
+
+function onMantle(model: CatalogModel): CatalogModel {
+  return { ...model, mantle: `anthropic.${model.foundry}` };
+}
+
+function onGoogleCloud(model: CatalogModel): CatalogModel {
+  return { ...model, anthropicGoogleCloud: model.id };
+}
 
 /** Ids of the models up to the 4.5 family: each provider writes the date in its own way. */
 function dated(name: string, date: string): CatalogModel {

@@ -1,24 +1,37 @@
 // Which upstreams a model id that a client sends may go to, and under which id there. Everything that can be answered is
 // worked out once at boot: at run time a model is one look-up, whatever its spelling. Whether the caller's policy allows
 // the model is policy's question; which of the routes answers is the inference path's.
-import type { Config, ModelConfig } from "../config/schema.ts";
+import type { Config, ModelConfig, ProviderName } from "../config/schema.ts";
 import { catalog, type CatalogModel } from "./catalog.ts";
 
 /** What decides where a model may go, of one configured upstream. */
 export type UpstreamFacts = {
   name: string;
-  provider: "anthropic";
+  provider: ProviderName;
+  /** Bedrock only: decides the geography in its model ids. */
+  region?: string;
   /** Ids or spellings of the models it serves, each with at most one `*`; all models when absent. */
   models?: readonly string[] | undefined;
+  /** Who is sent there: members of one of these IdP groups, spelled exactly; everybody when absent. */
+  groups?: readonly string[] | undefined;
 };
 
 export type ModelRoute = { upstream: string; upstreamModel: string };
 
 /** Why one upstream cannot serve a model, in words that the client may read. */
-export type ModelRefusal = { upstream: string; message: string };
+type ModelRefusal = { upstream: string; message: string };
 
-/** Where a model goes, in upstream order; or, when it goes nowhere, why each upstream refuses it. */
-export type Resolution = { routes: readonly ModelRoute[]; refusals: readonly ModelRefusal[] };
+/** Of every upstream its route or its refusal. */
+type WorkedOut = { routes: readonly ModelRoute[]; refusals: readonly ModelRefusal[] };
+
+/** Where a model goes, in upstream order; or, when it goes nowhere, why. */
+export type Resolution = {
+  routes: readonly ModelRoute[];
+  /** One for each upstream; or one without, when it is about the person. */
+  refusals: readonly (Pick<ModelRefusal, "message"> & { upstream?: string })[];
+  /** How many upstreams are open to the person, those without the model included. */
+  considered: number;
+};
 
 /** One model as `GET /v1/models` shows it. */
 export type ModelEntry = {
@@ -30,29 +43,49 @@ export type ModelEntry = {
 };
 
 export type ModelDirectory = {
-  /** @param model as the client wrote it */
-  resolve(model: string): Resolution;
+  /**
+   * @param model as the client wrote it
+   * @param groups of the person who asks
+   */
+  resolve(model: string, groups: readonly string[]): Resolution;
   /** The operator's models in their order, then the built-in ones that an upstream serves. */
-  list(): readonly ModelEntry[];
+  list(groups: readonly string[]): readonly ModelEntry[];
 };
 
 /** Longest part of a refused model id that the refusal repeats, in characters. */
 const shownIdLengthMax = 128;
 
-/** Which of a built-in model's ids each provider knows it by. */
-const idColumn = { anthropic: "id" } as const satisfies Record<
-  UpstreamFacts["provider"],
-  keyof CatalogModel
->;
+/** Which of a built-in model's ids each provider knows it by. Bedrock's still lacks its geography. */
+const idColumn = {
+  anthropic: "id",
+  anthropicAws: "id",
+  anthropicGoogleCloud: "anthropicGoogleCloud",
+  bedrock: "bedrock",
+  mantle: "mantle",
+  vertex: "vertex",
+  foundry: "foundry",
+} as const satisfies Record<ProviderName, keyof CatalogModel>;
 
 /** Every accepted spelling of the built-in models, in lower case. `us.` is Bedrock's default geography. */
-const builtinBySpelling = new Map(
+export const builtinBySpelling = new Map(
   catalog.flatMap((model) =>
     [model.id, model.foundry, model.vertex, `us.${model.bedrock}`].map(
       (spelling) => [spelling, model] as const,
     ),
   ),
 );
+
+/** Every id that an upstream may know a built-in model by. */
+const builtinByUpstreamId = new Map([
+  ...builtinBySpelling,
+  ...catalog.flatMap((model) =>
+    [model.bedrock, model.mantle ?? model.bedrock].map((id) => [id, model] as const),
+  ),
+]);
+
+/** To somebody for whom there is no upstream at all. */
+const inNoGroup =
+  "you aren't in a group that can use this gateway. Ask your administrator to add you to one";
 
 /**
  * The models of a configuration. Ids are read in any case, built-in ones also in each provider's spelling and without
@@ -73,27 +106,32 @@ export function createModelDirectory(
   }
 
   /** @param spelling a model id in lower case, `shown` the same as a refusal repeats it */
-  function workOut(spelling: string, shown: string): Resolution {
+  function workOut(spelling: string, shown: string): WorkedOut {
     const routes: ModelRoute[] = [];
     const refusals: ModelRefusal[] = [];
     const mapped = listed.get(keyOf(spelling));
     const builtin = builtinBySpelling.get(spelling);
     const isOffered =
       mapped !== undefined || (builtin !== undefined && config.auto_include_builtin_models);
-    for (const { name, provider, admits } of served) {
-      const upstreamModel = mapped?.get(name) ?? builtin?.[idColumn[provider]];
+    for (const upstream of served) {
+      const { name, provider, admits } = upstream;
+      const upstreamModel =
+        mapped?.get(name) ?? (builtin === undefined ? undefined : builtinId(builtin, upstream));
       const refuse = (why: string) =>
         refusals.push({ upstream: name, message: `model ${shown} ${why}` });
       if (!admits(spelling)) refuse(`is not served by upstream '${name}'`);
       else if (!isOffered) refuse("is not in the operator's model allowlist");
-      else if (upstreamModel === undefined) refuse(`has no upstream_model.${name} configured`);
-      else routes.push({ upstream: name, upstreamModel });
+      else if (upstreamModel !== undefined) routes.push({ upstream: name, upstreamModel });
+      else if (builtin !== undefined) refuse(`is not available on ${provider}`);
+      else refuse(`has no upstream_model.${name} configured`);
     }
-    return routes.length > 0 ? { routes, refusals: [] } : { routes, refusals };
+    return { routes, refusals };
   }
 
+  const isGrouped = upstreams.some(({ groups }) => groups !== undefined);
+
   // Whatever has a route is here, so that the hot path works nothing out; what has none is refused and may take longer.
-  const routed = new Map<string, Resolution>();
+  const routed = new Map<string, WorkedOut>();
   for (const spelling of [
     ...builtinBySpelling.keys(),
     ...config.models.map(({ id }) => id.toLowerCase()),
@@ -102,13 +140,45 @@ export function createModelDirectory(
     if (resolution.routes.length > 0) routed.set(spelling, resolution);
   }
 
-  function resolve(model: string): Resolution {
+  function resolve(model: string, groups: readonly string[]): Resolution {
     const spelling = model.toLowerCase();
-    return routed.get(spelling) ?? workOut(spelling, shownId(model));
+    const { routes, refusals } = routed.get(spelling) ?? workOut(spelling, shownId(model));
+    if (!isGrouped) return resolved(routes, refusals, upstreams.length);
+    const open = openTo(groups);
+    if (open.size === 0) return resolved([], [{ message: inNoGroup }], 0);
+    const isOpen = ({ upstream }: { upstream: string }) => open.has(upstream);
+    return resolved(routes.filter(isOpen), refusals.filter(isOpen), open.size);
   }
 
-  const entries = listEntries(config, (id) => resolve(id).routes);
-  return { resolve, list: () => entries };
+  /** Names of the upstreams that somebody in these groups is sent to. */
+  function openTo(groups: readonly string[]): Set<string> {
+    const open = upstreams.filter(
+      (upstream) => upstream.groups?.some((group) => groups.includes(group)) ?? true,
+    );
+    return new Set(open.map(({ name }) => name));
+  }
+
+  const list = (groups: readonly string[]) =>
+    openTo(groups).size === 0 ? [] : listEntries(config, (id) => resolve(id, groups).routes);
+  const everybodys = isGrouped ? undefined : list([]);
+  return { resolve, list: (groups) => everybodys ?? list(groups) };
+}
+
+function resolved(
+  routes: Resolution["routes"],
+  refusals: Resolution["refusals"],
+  considered: number,
+): Resolution {
+  return { routes, refusals: routes.length > 0 ? [] : refusals, considered };
+}
+
+/** What this upstream calls a built-in model; undefined where its provider does not offer it. */
+function builtinId(
+  model: CatalogModel,
+  { provider, region = "" }: UpstreamFacts,
+): string | undefined {
+  const id = model[idColumn[provider]];
+  return provider === "bedrock" && /^(us|ca)-(?!gov-)/.test(region) ? `us.${id}` : id;
 }
 
 function listEntries(
@@ -138,7 +208,7 @@ function listEntries(
 function smallestWindow(routes: readonly ModelRoute[]): number | undefined {
   const windows = routes.map(
     ({ upstreamModel }) =>
-      builtinBySpelling.get(upstreamModel.toLowerCase().replace(/\[1m\]$/, ""))?.max_input_tokens,
+      builtinByUpstreamId.get(upstreamModel.toLowerCase().replace(/\[1m\]$/, ""))?.max_input_tokens,
   );
   const smallest = Math.min(...windows.map((tokens) => tokens ?? NaN));
   return Number.isFinite(smallest) ? smallest : undefined;
@@ -148,7 +218,7 @@ function smallestWindow(routes: readonly ModelRoute[]): number | undefined {
  * Whether an upstream's `models` admit a spelling. An entry without `*` means the model, however it is spelled; one with
  * `*` is matched to what the client wrote. Case never matters.
  */
-function modelFilter(models: readonly string[] | undefined): (spelling: string) => boolean {
+export function modelFilter(models: readonly string[] | undefined): (spelling: string) => boolean {
   if (models === undefined) return () => true;
   const matchers = models.map((entry) => {
     const [prefix = "", suffix, ...more] = entry.toLowerCase().split("*");
@@ -162,7 +232,7 @@ function modelFilter(models: readonly string[] | undefined): (spelling: string) 
 }
 
 /** What all spellings of one model have in common. */
-function keyOf(spelling: string): string {
+export function keyOf(spelling: string): string {
   return builtinBySpelling.get(spelling)?.id ?? spelling;
 }
 

@@ -1,8 +1,19 @@
 // The Anthropic API, or anything that speaks it (a proxy of your own): pass-through with our credential in place of the
-// developer's bearer. Bytes go both ways unchanged, but for the model id where the operator maps it.
-import type { UpstreamConfig } from "../config/schema.ts";
+// developer's bearer. Bytes go both ways unchanged, but for the model id where the operator maps it. Where a federated access
+// token comes from is in federation.ts.
+import type { UpstreamOf } from "../config/schema.ts";
+import { log } from "../log.ts";
+import { betasOf, setBetas } from "./betas.ts";
 import { withModel } from "./call.ts";
-import type { OutboundCall, Upstream } from "./upstream.ts";
+import { post } from "./cloud-request.ts";
+import { createLearningExchange } from "./compatibility.ts";
+import type { Credential } from "./credential.ts";
+import { editedBody, membersNamed } from "./edit.ts";
+import { type Exchange, nothingOmitted, type Omissions } from "./exchange.ts";
+import { createFederatedCredential } from "./federation.ts";
+import { passThrough } from "./pass-through.ts";
+import { retryAfterMs } from "./retry-after.ts";
+import type { OutboundCall, TtfbMs, Upstream } from "./upstream.ts";
 
 /** Client headers that go on, beside `x-stainless-*`. Everything else is between the client and us. */
 const passedHeaders = new Set([
@@ -16,59 +27,143 @@ const passedHeaders = new Set([
 /** The beta that lets the Messages API take an OAuth access token. */
 const oauthBeta = "oauth-2025-04-20";
 
-/** @param options.userAgent our own product token, appended to the client's. */
-export function createAnthropicUpstream(
-  config: UpstreamConfig,
-  options: { userAgent: string },
-): Upstream {
-  const base = config.base_url.replace(/\/+$/, "");
-  const { auth } = config;
-  const fixed: [string, string][] = Object.entries(config.headers);
+type Config = UpstreamOf<"anthropic">;
 
-  function headersFor({ headers, principal }: OutboundCall): Headers {
-    const outbound = new Headers(fixed);
-    for (const [name, value] of headers) {
-      if (passedHeaders.has(name) || name.startsWith("x-stainless-")) outbound.set(name, value);
-    }
-    const userAgent = headers.get("user-agent");
-    outbound.set(
-      "user-agent",
-      userAgent === null ? options.userAgent : `${userAgent} ${options.userAgent}`,
-    );
-    if ("api_key" in auth) {
-      outbound.set("x-api-key", auth.api_key);
-    } else {
-      outbound.set("authorization", `Bearer ${auth.oauth_token}`);
-      const betas = headers.get("anthropic-beta");
-      outbound.set("anthropic-beta", betas === null ? oauthBeta : `${betas},${oauthBeta}`);
-    }
-    if (config.forward_user_identity) {
-      outbound.set("x-claude-gateway-user-id", headerSafe(principal.sub));
-      if (principal.email !== undefined) {
-        outbound.set("x-claude-gateway-user-email", headerSafe(principal.email));
-        outbound.set("x-litellm-end-user-id", headerSafe(principal.email));
-      }
-    }
-    return outbound;
-  }
+type Options = { userAgent: string; ttfbMs: TtfbMs; now: () => number };
+
+/**
+ * @param options.userAgent our own product token, appended to the client's.
+ * @param options.ttfbMs as in `Upstream`.
+ * @param options.now milliseconds since the epoch.
+ */
+export function createAnthropicUpstream(config: Config, options: Options): Upstream {
+  const { name, provider } = config;
+  const exchange = createExchange(config, options);
+  const send = config.compatibility.learn
+    ? createLearningExchange(exchange, { owner: name, now: options.now })
+    : (outbound: OutboundCall, signal: AbortSignal) => exchange(outbound, nothingOmitted, signal);
 
   return {
-    name: config.name ?? config.provider,
-    provider: config.provider,
-    send: (outbound, signal) =>
-      fetch(`${base}${outbound.path}${outbound.search}`, {
-        method: "POST",
-        headers: headersFor(outbound),
-        body: withModel(outbound.call, outbound.upstreamModel),
-        redirect: "manual",
-        signal,
-        // The wait for the head is bounded by the caller; a stream may be silent for longer than Bun's five minutes.
-        timeout: false,
-      }),
+    name,
+    provider,
+    ttfbMs: options.ttfbMs,
+    async send(outbound, signal) {
+      const answer = await send(outbound, signal);
+      // The proxy was told who asks, and has answered for that person: their limit is not to be had elsewhere.
+      const isOwnLimit =
+        answer.status === 429 &&
+        config.forward_user_identity &&
+        outbound.principal.email !== undefined;
+      return {
+        response: passThrough(answer),
+        requestId: answer.headers.get("request-id"),
+        cloudRequestId: null,
+        cause: `${answer.status} ${answer.statusText}`.trim(),
+        retryAfterMs: retryAfterMs(answer.headers, options.now()),
+        ...(isOwnLimit && { final: true }),
+      };
+    },
   };
+}
+
+/** Puts a call on the wire with the credential that `auth` stands for. */
+function createExchange(config: Config, options: Options): Exchange {
+  const { auth, name } = config;
+  const baseUrl = config.base_url.replace(/\/+$/, "");
+
+  function sendWith(
+    authenticate: (headers: Headers) => void,
+    outbound: OutboundCall,
+    omit: Omissions,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const headers = headersFor(outbound, omit, config, options.userAgent);
+    authenticate(headers);
+    const url = `${baseUrl}${outbound.path}${outbound.search}`;
+    return post(url, headers, bodyFor(outbound, omit), signal);
+  }
+
+  if ("api_key" in auth) {
+    return (...request) =>
+      sendWith((headers) => headers.set("x-api-key", auth.api_key), ...request);
+  }
+  if ("oauth_token" in auth) return (...request) => sendWith(bearer(auth.oauth_token), ...request);
+
+  const credential = createFederatedCredential(auth, {
+    baseUrl,
+    userAgent: options.userAgent,
+    owner: `upstream '${name}'`,
+    now: options.now,
+  });
+  return federated(credential, sendWith, name);
+}
+
+/**
+ * With an access token that may have been revoked before its time: after a 401 the call is sent once more with a new one, since
+ * the developer's client would take the 401 for the end of its own session.
+ */
+function federated(
+  credential: Credential<string>,
+  sendWith: (
+    authenticate: (headers: Headers) => void,
+    ...request: Parameters<Exchange>
+  ) => Promise<Response>,
+  name: string,
+): Exchange {
+  return async (...request) => {
+    const accessToken = await credential.get();
+    const answer = await sendWith(bearer(accessToken), ...request);
+    if (answer.status !== 401) return answer;
+    answer.body?.cancel().catch(() => undefined);
+    credential.refused(accessToken);
+    const [{ requestId }] = request;
+    log.warn(`upstream '${name}' answered 401, trying a new access token request_id=${requestId}`);
+    return sendWith(bearer(await credential.get()), ...request);
+  };
+}
+
+function bearer(accessToken: string): (headers: Headers) => void {
+  return (headers) => {
+    headers.set("authorization", `Bearer ${accessToken}`);
+    const betas = betasOf(headers, nothingOmitted.betas);
+    if (!betas.includes(oauthBeta)) setBetas(headers, [...betas, oauthBeta]);
+  };
+}
+
+function headersFor(
+  { headers, principal }: OutboundCall,
+  omit: Omissions,
+  config: Config,
+  userAgent: string,
+): Headers {
+  const outbound = new Headers(config.headers);
+  for (const [header, value] of headers) {
+    if (passedHeaders.has(header) || header.startsWith("x-stainless-")) outbound.set(header, value);
+  }
+  const clients = headers.get("user-agent");
+  outbound.set("user-agent", clients === null ? userAgent : `${clients} ${userAgent}`);
+  if (omit.betas.size > 0) setBetas(outbound, betasOf(headers, omit.betas));
+  if (config.forward_user_identity) {
+    outbound.set("x-claude-gateway-user-id", headerSafe(principal.sub));
+    if (principal.email !== undefined) {
+      outbound.set("x-claude-gateway-user-email", headerSafe(principal.email));
+      outbound.set("x-litellm-end-user-id", headerSafe(principal.email));
+    }
+  }
+  return outbound;
+}
+
+/** The client's own bytes wherever nothing has to change in them. */
+function bodyFor({ call, upstreamModel }: OutboundCall, omit: Omissions): Uint8Array {
+  const dropped = membersNamed(call, omit.fields);
+  if (dropped.length === 0) return withModel(call, upstreamModel);
+  return editedBody(call.body, {
+    drop: [call.fields.model, ...dropped],
+    set: [["model", JSON.stringify(upstreamModel)]],
+  });
 }
 
 /** A claim as a header value: what a header cannot carry is percent-encoded, so that a name never fails a request. */
 function headerSafe(value: string): string {
-  return value.replaceAll(/[^\x21-\x7e]/g, (character) => encodeURIComponent(character));
+  return value.toWellFormed().replaceAll(/[^\x21-\x7e]/gu, encodeURIComponent);
 }

@@ -3,9 +3,19 @@
 import { ApiError } from "../http/errors.ts";
 import { type Member, type Members, topLevelFinder } from "./top-level.ts";
 
-/** Top-level fields whose place in the body is recorded. Each is refused when given twice. */
-const fieldNames = ["model", "stream"] as const;
-type FieldName = (typeof fieldNames)[number];
+/** Top-level fields whose place in the body is recorded: those that some provider takes elsewhere. Each is refused when given twice. */
+const fieldNames = [
+  "model",
+  "stream",
+  "tags",
+  "anthropic_version",
+  "anthropic_beta",
+  "user_profile_id",
+  "max_tokens",
+  "thinking",
+  "tools",
+] as const;
+export type FieldName = (typeof fieldNames)[number];
 
 /** Longest `model` in bytes, quotes included: it goes to the log and the audit trail, and no real id comes near. */
 const modelBytesMax = 4_096;
@@ -84,6 +94,21 @@ function isTruthy(body: Uint8Array, member: Member): boolean {
       return true;
     default:
       return Number(textOf(body, member)) !== 0;
+  }
+}
+
+/** The JSON text of a field's value; undefined when the body has no such field. */
+export function fieldText({ body, fields }: MessagesCall, name: FieldName): string | undefined {
+  const member = fields[name];
+  return member === undefined ? undefined : textOf(body, member);
+}
+
+/** A field's value; undefined when there is none, or none that can be read: a long string's escapes are unchecked until here. */
+export function fieldValue(call: MessagesCall, name: FieldName): unknown {
+  try {
+    return JSON.parse(fieldText(call, name) ?? "");
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,5 +1,5 @@
-// The seam between the gateway and a model API: a call goes in, a Response in the Anthropic Messages format comes out,
-// whatever the provider speaks. Nothing outside this folder asks which provider an upstream is.
+// The seam between the gateway and a model API: a call goes in, an answer in the Anthropic Messages format comes out, whatever
+// the provider speaks. Nothing outside this folder asks which provider an upstream is.
 import type { Principal } from "../session.ts";
 import type { MessagesCall } from "./call.ts";
 
@@ -16,15 +16,42 @@ export type OutboundCall = {
   /** The id this upstream knows the model by. */
   readonly upstreamModel: string;
   readonly principal: Principal;
+  /** The gateway's own, for log lines and error bodies. */
+  readonly requestId: string;
 };
+
+/** What an upstream answered, ready for the developer: nothing in `response` is the operator's business only. */
+export type UpstreamAnswer = {
+  /** A fresh Response: its headers are those that may reach the client, and can still be set. */
+  readonly response: Response;
+  /** The provider's own id of the request. */
+  readonly requestId: string | null;
+  /** The id that the cloud in front of the provider gave it, where there is one beside. */
+  readonly cloudRequestId: string | null;
+  /** Status and reason for the operational log, such as `403 User: … is not authorized`. */
+  readonly cause: string;
+  /** How long the upstream asks to be left alone, in milliseconds. */
+  readonly retryAfterMs: number | null;
+  /** No other upstream may be asked after this one, whatever the status: it refused the person, and knew who it was. */
+  readonly final?: true;
+};
+
+export type TtfbMs = { readonly streamed: number; readonly whole: number };
 
 export type Upstream = {
   readonly name: string;
   readonly provider: string;
+  /** Milliseconds it may take to the head of an answer that is streamed, or a count; and of one that comes as a whole. */
+  readonly ttfbMs: TtfbMs;
   /**
    * Sends the call once, without retries. Resolves when the head of the answer is there, whatever its status; the body
    * streams on, and stops when the signal aborts.
-   * @throws when no answer came (connection refused or lost, signal aborted).
+   * @throws when no answer came (connection refused or lost, no credential, an answer that is none, signal aborted).
    */
-  send(outbound: OutboundCall, signal: AbortSignal): Promise<Response>;
+  send(outbound: OutboundCall, signal: AbortSignal): Promise<UpstreamAnswer>;
 };
+
+/** This upstream cannot take a call of this person: a fact about the person, which says nothing of the upstream's health. */
+export class PrincipalUnfitError extends Error {
+  override readonly name = "PrincipalUnfitError";
+}

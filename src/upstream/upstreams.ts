@@ -1,12 +1,67 @@
-// One upstream per entry of `upstreams:`, in order. The one place where a provider's name chooses code.
-import type { Config } from "../config/schema.ts";
+// One upstream per entry of `upstreams:`, in order. The one place where a provider's name chooses code; an SDK is loaded when
+// an entry needs it.
+import type { Config, UpstreamConfig } from "../config/schema.ts";
+import { createAnthropicGoogleCloud } from "./anthropic-google-cloud.ts";
 import { createAnthropicUpstream } from "./anthropic.ts";
+import { createCloudUpstream } from "./cloud.ts";
+import type { Dialect } from "./exchange.ts";
+import { createFoundry } from "./foundry.ts";
 import type { Upstream } from "./upstream.ts";
+import { createVertex } from "./vertex.ts";
+
+type CloudConfig = Exclude<UpstreamConfig, { provider: "anthropic" }>;
+
+/** Without `timeouts.upstream_ttfb_ms`, in milliseconds. */
+const usualTtfbMs = 120_000;
+
+/** For clouds, which may think for long and are not hurried unless somebody says so; an answer as a whole is never hurried. */
+const patientTtfbMs = 60 * 60_000;
+
+export type UpstreamOptions = {
+  /** Our own product token. */
+  userAgent: string;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+};
 
 /** @throws Error naming the entry when an upstream cannot be built (a credential that cannot be read). */
 export function createUpstreams(
-  config: Config["upstreams"],
-  options: { userAgent: string },
-): readonly Upstream[] {
-  return config.map((entry) => createAnthropicUpstream(entry, options));
+  config: Pick<Config, "upstreams" | "timeouts" | "failover">,
+  options: UpstreamOptions,
+): Promise<readonly Upstream[]> {
+  const configured = config.timeouts.upstream_ttfb_ms;
+  const hurried = configured ?? usualTtfbMs;
+  // With `failover:` a cloud that hangs is to be noticed; without it clients would sooner give up than be sent elsewhere.
+  const cloudStreamed = config.failover === undefined ? (configured ?? patientTtfbMs) : hurried;
+  return Promise.all(
+    config.upstreams.map(async (entry) =>
+      entry.provider === "anthropic"
+        ? createAnthropicUpstream(entry, {
+            ...options,
+            ttfbMs: { streamed: hurried, whole: hurried },
+          })
+        : createCloudUpstream(entry, await dialectOf(entry, options), {
+            ...options,
+            ttfbMs: { streamed: cloudStreamed, whole: patientTtfbMs },
+          }),
+    ),
+  );
+}
+
+/** AWS's files load its SDK with them; the others do so themselves, when a credential of theirs needs it. */
+async function dialectOf(entry: CloudConfig, options: UpstreamOptions): Promise<Dialect> {
+  switch (entry.provider) {
+    case "bedrock":
+      return (await import("./bedrock.ts")).createBedrock(entry, options);
+    case "mantle":
+      return (await import("./mantle.ts")).createMantle(entry, options);
+    case "anthropicAws":
+      return (await import("./anthropic-aws.ts")).createAnthropicAws(entry, options);
+    case "anthropicGoogleCloud":
+      return createAnthropicGoogleCloud(entry, options);
+    case "vertex":
+      return createVertex(entry, options);
+    case "foundry":
+      return createFoundry(entry, options);
+  }
 }

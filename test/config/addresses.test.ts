@@ -1,8 +1,10 @@
 import { expect, test } from "bun:test";
 import {
+  allowsLoopback,
   hostOf,
   isHttpUrl,
   isIpOrCidr,
+  isLocalUrl,
   isLoopbackHost,
   isMetadataUrl,
 } from "../../src/config/addresses.ts";
@@ -101,6 +103,38 @@ test("a metadata endpoint is one in every spelling", () => {
       "not a url",
     ],
   );
+});
+
+test("an address of this machine is one in every spelling, and no name is", () => {
+  table(
+    isLocalUrl,
+    [
+      "http://127.0.0.1",
+      "http://127.1:80",
+      "http://0x7f000001",
+      "http://127.0.0.1.",
+      "http://[::1]:8080/x",
+      "http://[::ffff:127.0.0.1]",
+      "http://0.0.0.0",
+      "http://0.1.2.3",
+      "http://[::]",
+    ],
+    [
+      "http://localhost",
+      "http://10.0.0.1",
+      "http://128.0.0.1",
+      "http://[::2]",
+      "http://127.0.0.1.example",
+      "nope",
+    ],
+  );
+});
+
+test("the gateway may ask itself when its environment says 1", () => {
+  expect(allowsLoopback({ CLAUDE_GATEWAY_ALLOW_LOOPBACK: "1" })).toBe(true);
+  for (const value of [undefined, "", "0", "true"]) {
+    expect(allowsLoopback({ CLAUDE_GATEWAY_ALLOW_LOOPBACK: value })).toBe(false);
+  }
 });
 
 test("a host has one spelling", () => {

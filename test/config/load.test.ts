@@ -39,7 +39,9 @@ describe("a valid configuration", () => {
       upstreams: [
         {
           provider: "anthropic",
+          name: "anthropic",
           headers: {},
+          compatibility: { learn: false },
           base_url: "https://api.anthropic.com",
           auth: { api_key: "sk-test" },
           forward_user_identity: false,
@@ -49,7 +51,7 @@ describe("a valid configuration", () => {
       auto_include_builtin_models: true,
       access_control: { allow_cidrs: [], deny_cidrs: [] },
       limits: { max_request_bytes: 33_554_432 },
-      timeouts: { upstream_ttfb_ms: 120_000 },
+      timeouts: {},
       rate_limits: {
         device_authorization: { max: 30, window_seconds: 600 },
         device_verify: { max: 10, window_seconds: 600 },
@@ -82,7 +84,7 @@ upstreams:
 `;
     const { config } = load(text);
     expect(config.session.jwt_secret).toEqual(Array(2).fill("0123456789abcdef0123456789abcdef"));
-    expect(config.upstreams.map(({ name }) => name)).toEqual([undefined, "second"]);
+    expect(config.upstreams.map(({ name }) => name)).toEqual(["anthropic", "second"]);
     expect(config.store.postgres_url).toBe("postgres://gateway@db.example/gateway");
   });
 
@@ -136,12 +138,6 @@ upstreams:
   ];
   test.each(accepted)("may have %s", (_, edit) => {
     expect(said(edited(edit))).toEqual([]);
-  });
-
-  test("with a model id twice starts, and warns", () => {
-    const model = { id: "house", upstream_model: { anthropic: "claude-x" } };
-    const { warnings } = load(edited((c) => (c.models = [model, model])));
-    expect(warnings).toEqual(["models: the id 'house' is listed more than once"]);
   });
 });
 

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { ConfigError } from "../../src/config/problems.ts";
 import { edited, load, minimal, noSources, problemsOf } from "./samples.ts";
+import { providers, sample } from "./upstream-samples.ts";
 
 /** Loads any text. Whatever is not a Config must be a ConfigError that says something. */
 function holdsUp(text: string): void {
@@ -25,7 +26,7 @@ function holdsUp(text: string): void {
   }
 }
 
-/** Every place in the minimal configuration, and some of the optional ones, as a path. */
+/** Every place in the minimal configuration, all of every upstream, and some other optional ones, as a path. */
 const places = (() => {
   const found: (string | number)[][] = [
     ["models"], ["models", 0], ["limits"], ["timeouts"], ["rate_limits"], ["access_control"], ["login_notice"],
@@ -43,6 +44,8 @@ const places = (() => {
     }
   };
   walk(minimal(), []);
+  walk({ failover: { set_aside_seconds: 1 } }, []);
+  for (const provider of providers) walk({ upstreams: [sample(provider, "full")] }, []);
   return found;
 })();
 
@@ -121,13 +124,53 @@ test("a valid configuration with anything at all in any places still loads or is
     maxLength: 4,
   });
   fc.assert(
-    fc.property(edits, (list) => {
+    fc.property(edits, fc.constantFrom(...providers), (list, provider) => {
       const config = minimal();
-      for (const [path, value] of list) put(config, path, value);
+      config.upstreams = [sample(provider, "full")];
+      config.failover = {};
+      // Copies: a later edit may write into what an earlier one put there.
+      for (const [path, value] of list) put(config, path, structuredClone(value));
       holdsUp(JSON.stringify(config, null, 1));
     }),
     { numRuns: 500 },
   );
+});
+
+test("whatever is taken for part of a host or a path stays that part", () => {
+  const parts = fc.constantFrom<[string, string, "host" | "path"]>(
+    ["bedrock", "region", "host"],
+    ["mantle", "region", "host"],
+    ["anthropicAws", "region", "host"],
+    ["vertex", "region", "host"],
+    ["foundry", "resource", "host"],
+    ["anthropicGoogleCloud", "location", "path"],
+    ["anthropicGoogleCloud", "workspace_id", "path"],
+    ["vertex", "project_id", "path"],
+  );
+  const text = fc
+    .array(
+      fc.oneof(
+        { weight: 6, arbitrary: fc.constantFrom("a", "z", "0", "-") },
+        { weight: 1, arbitrary: fc.constantFrom("Z", "_", ".", "..", ":", "/", "\\", "@", "?") },
+        { weight: 1, arbitrary: fc.constantFrom("#", "%", "&", " ", "\n", "\t", "é", "ｅ", "。") },
+      ),
+      { minLength: 1, maxLength: 6 },
+    )
+    .map((characters) => characters.join(""));
+  let taken = 0;
+  fc.assert(
+    fc.property(parts, text, ([provider, key, place], value) => {
+      const upstream = { ...sample(provider), [key]: value };
+      if (problemsOf(edited((c) => (c.upstreams = [upstream]))).length > 0) return;
+      taken += 1;
+      const [host, path] = place === "host" ? [value.toLowerCase(), "p"] : ["h", value];
+      const url = new URL(`https://${place === "host" ? value : "h"}-x.example/v1/${path}/end`);
+      expect(url.hostname).toBe(`${host}-x.example`);
+      expect(url.pathname).toBe(`/v1/${path}/end`);
+    }),
+    { numRuns: 2000 },
+  );
+  expect(taken).toBeGreaterThan(100);
 });
 
 test("an unknown key anywhere is pointed at by line and column", () => {
@@ -147,7 +190,7 @@ test("an unknown key anywhere is pointed at by line and column", () => {
 test("a secret is in no message, whatever is wrong with it", () => {
   const secretPlaces = [
     ["oidc", "client_secret"], ["session", "jwt_secret"], ["store", "postgres_url"], ["store", "password"],
-    ["upstreams", 0, "auth", "api_key"], ["upstreams", 0, "auth"], ["upstreams", 0, "headers", "x-a"],
+    ["upstreams", 0, "auth", "api_key"], ["upstreams", 0, "auth"], ["upstreams", 0, "headers", "x-a"], ["upstreams", 0, "auth", "oauth_token"],
   ]; // prettier-ignore
   const canary = "cAnArY-1234";
   const shapes = fc.constantFrom<unknown>(

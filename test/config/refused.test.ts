@@ -56,17 +56,17 @@ describeRefused({
     [
       "a provider",
       (c) => delete c.upstreams[0].provider,
-      "upstreams[0].provider → upstreams[0].provider is required: one of anthropic, bedrock, mantle, anthropicAws, anthropicGoogleCloud, vertex, google_cloud, foundry",
+      "upstreams[0].provider → upstreams[0].provider is required: one of anthropic, bedrock, mantle, anthropicAws, vertex, google_cloud, anthropicGoogleCloud, foundry",
     ],
     [
       "a credential",
       (c) => delete c.upstreams[0].auth,
-      "upstreams[0].auth → upstreams[0].auth is required: a mapping with one of api_key, oauth_token",
+      "upstreams[0].auth → upstreams[0].auth is required: a mapping with one of api_key, oauth_token, federation_rule_id",
     ],
     [
       "what is in a credential",
       (c) => (c.upstreams[0].auth = {}),
-      "upstreams[0].auth → needs one of api_key, oauth_token",
+      "upstreams[0].auth → needs one of api_key, oauth_token, federation_rule_id",
     ],
     [
       "the key beside a certificate",

@@ -1,33 +1,27 @@
 // Which answer a call ends with, decided on answers of our own making.
 import { expect, test } from "bun:test";
-import { firstAnswer, type Route } from "../../src/inference/failover.ts";
-import type { Upstream } from "../../src/upstream/upstream.ts";
+import type { Send } from "../../src/inference/attempt.ts";
+import { firstAnswer } from "../../src/inference/failover.ts";
+import { createRouting, type Routing } from "../../src/inference/routing.ts";
+import { answerOf, routeTo, stoppedClock } from "./attempts.ts";
 
 type Reply = number | "hangs" | "refuses";
 
 /** Tries upstreams named a, b, c… that reply as listed. */
 async function tryInOrder(
   replies: Reply[],
-  options: { configured?: number; clientGone?: AbortSignal } = {},
+  options: { configured?: number; clientGone?: AbortSignal; routing?: Routing } = {},
 ) {
   const tried: string[] = [];
   const cancelled: string[] = [];
-  const routes: Route[] = replies.map((_, index) => {
-    const name = String.fromCharCode(97 + index);
-    const upstream: Upstream = {
-      name,
-      provider: "anthropic",
-      send: () => Promise.reject(new Error("unused")),
-    };
-    return { upstream, upstreamModel: "m" };
-  });
-  const send = ({ upstream: { name } }: Route, signal: AbortSignal) => {
+  const names = replies.map((_, index) => String.fromCharCode(97 + index));
+  const send: Send = ({ upstream: { name } }, signal) => {
     tried.push(name);
-    const reply = replies[tried.length - 1];
+    const reply = replies[names.indexOf(name)];
     if (reply === "refuses")
       return Promise.reject(Object.assign(new Error("connect"), { code: "ECONNREFUSED" }));
     if (reply === "hangs") {
-      return new Promise<Response>((_, reject) =>
+      return new Promise((_, reject) =>
         signal.addEventListener("abort", () => reject(new Error("aborted"))),
       );
     }
@@ -35,18 +29,21 @@ async function tryInOrder(
       start: (c) => c.enqueue(Buffer.from(name)),
       cancel: () => void cancelled.push(name),
     });
-    return Promise.resolve(new Response(body, { status: reply ?? 200 }));
+    return Promise.resolve(answerOf(new Response(body, { status: reply ?? 200 })));
   };
-  const answer = await firstAnswer(routes, send, {
-    ttfbMs: 30,
-    clientGone: options.clientGone ?? new AbortController().signal,
-    configured: options.configured ?? replies.length,
-    requestId: "r",
-  });
-  const status = answer.outcome === "answered" ? answer.response.status : undefined;
+  const answer = await firstAnswer(
+    names.map((name) => routeTo(name)),
+    send,
+    {
+      clientGone: new AbortController().signal,
+      configured: replies.length,
+      requestId: "r",
+      ...options,
+    },
+  );
   return {
     answer,
-    status,
+    status: answer.outcome === "answered" ? answer.answer.response.status : undefined,
     upstream: answer.outcome === "answered" ? answer.upstream : undefined,
     tried: tried.join(""),
     cancelled,
@@ -117,4 +114,84 @@ test("a client that hangs up ends the tries, and nothing more is sent", async ()
     answer: { outcome: "client gone" },
     tried: "a",
   });
+});
+
+test("each upstream has its own time to first byte", async () => {
+  const waited: string[] = [];
+  await firstAnswer(
+    [routeTo("slow", "m", 60_000), routeTo("b")],
+    ({ upstream: { name } }, signal) => {
+      waited.push(name);
+      if (name === "b") return Promise.resolve(answerOf(new Response()));
+      // Longer than b would be given.
+      return new Promise((resolve, reject) => {
+        signal.addEventListener("abort", () => reject(new Error("aborted")));
+        setTimeout(() => resolve(answerOf(new Response())), 60);
+      });
+    },
+    { clientGone: new AbortController().signal, configured: 2, requestId: "r" },
+  );
+  expect(waited).toEqual(["slow"]);
+});
+
+/** What `failover: {}` stands for. */
+const byDefault = {
+  unhealthy_after: 3,
+  set_aside_seconds: 5,
+  set_aside_max_seconds: 300,
+  session_affinity: true,
+};
+const remembering = (clock = stoppedClock()) =>
+  createRouting(byDefault, [{ name: "a" }, { name: "b" }], {
+    path: "/v1/messages",
+    now: clock.now,
+    random: () => 0.5,
+  });
+
+test("after three time-outs of a primary that hangs, requests go straight to the second", async () => {
+  const routing = remembering();
+  const tried: string[] = [];
+  for (let request = 0; request < 5; request++)
+    tried.push((await tryInOrder(["hangs", 200], { routing })).tried);
+  expect(tried).toEqual(["ab", "ab", "ab", "b", "b"]);
+});
+
+test("without memory, a primary that hangs is asked first every time", async () => {
+  const tried: string[] = [];
+  for (let request = 0; request < 5; request++)
+    tried.push((await tryInOrder(["hangs", 200])).tried);
+  expect(tried).toEqual(["ab", "ab", "ab", "ab", "ab"]);
+});
+
+test("when everything is set aside it is tried all the same, and what the client gets is chosen as ever", async () => {
+  const routing = remembering();
+  for (let request = 0; request < 5; request++) {
+    expect(await tryInOrder([429, 503], { routing })).toMatchObject({ status: 429, upstream: "a" });
+  }
+  expect(await tryInOrder([429, 503], { routing })).toMatchObject({ tried: "ab" });
+  expect((await tryInOrder([500, 503], { routing })).answer.outcome).toBe("all failed");
+});
+
+test("one client finds out whether the primary is back, and may hang up over it: the next one finds out", async () => {
+  const clock = stoppedClock();
+  const routing = remembering(clock);
+  for (let request = 0; request < 3; request++) await tryInOrder(["refuses", 200], { routing });
+  clock.pass(5_000);
+  const client = new AbortController();
+  const probing = tryInOrder(["hangs", 200], { routing, clientGone: client.signal });
+  expect(await tryInOrder([200, 200], { routing })).toMatchObject({ tried: "b" });
+  client.abort();
+  expect(await probing).toMatchObject({ answer: { outcome: "client gone" }, tried: "a" });
+  expect(await tryInOrder([200, 200], { routing })).toMatchObject({ tried: "a" });
+});
+
+test("a client that has hung up before its probe began leaves the probe to the next one", async () => {
+  const clock = stoppedClock();
+  const routing = remembering(clock);
+  for (let request = 0; request < 3; request++) await tryInOrder(["refuses", 200], { routing });
+  clock.pass(5_000);
+  expect(await tryInOrder([200, 200], { routing, clientGone: AbortSignal.abort() })).toMatchObject({
+    tried: "",
+  });
+  expect(await tryInOrder([200, 200], { routing })).toMatchObject({ tried: "a" });
 });

@@ -14,7 +14,7 @@ const directory = (config: Partial<Directory> = {}, upstreams = [upstream("a")])
 
 /** Routes as `upstream:model`, refusals as their messages. */
 function answer(models: ReturnType<typeof directory>, model: string): string[] {
-  const { routes, refusals } = models.resolve(model);
+  const { routes, refusals } = models.resolve(model, []);
   expect(routes.length === 0).toBe(refusals.length > 0);
   return [
     ...routes.map((route) => `${route.upstream}:${route.upstreamModel}`),
@@ -23,7 +23,7 @@ function answer(models: ReturnType<typeof directory>, model: string): string[] {
 }
 const one = (...models: string[]) => directory({}, [upstream("a", models)]);
 const notServed = (model: string) => `model ${model} is not served by upstream 'a'`;
-const ids = (models: ReturnType<typeof directory>) => models.list().map(({ id }) => id);
+const ids = (models: ReturnType<typeof directory>) => models.list([]).map(({ id }) => id);
 const notAllowed = (model: string) => `model ${model} is not in the operator's model allowlist`;
 
 describe("a built-in model", () => {
@@ -127,7 +127,7 @@ describe("an entry of models:", () => {
     expect(answer(models, "HOUSE")).toEqual(["a:1"]);
     expect(
       models
-        .list()
+        .list([])
         .slice(0, 2)
         .map((entry) => entry.display_name),
     ).toEqual(["First", "HOUSE"]);
@@ -159,7 +159,7 @@ describe("an upstream's models", () => {
     [["claude-.*", "claude-opus-?-8"], "claude-opus-4-8", false],
     [["claude-haiku-*", "claude-opus-4-8"], "claude-opus-4-8", true],
   ])("%j on %s: %p", (models, model, served) => {
-    expect(one(...models).resolve(model).routes.length === 1).toBe(served);
+    expect(one(...models).resolve(model, []).routes.length === 1).toBe(served);
     if (!served) expect(answer(one(...models), model)).toEqual([notServed(model)]);
   });
 
@@ -178,12 +178,13 @@ describe("refusals", () => {
       upstream("a", ["claude-*"]),
       upstream("b"),
     ]);
-    expect(models.resolve("house")).toEqual({
+    expect(models.resolve("house", [])).toEqual({
       routes: [],
       refusals: [
         { upstream: "a", message: "model house is not served by upstream 'a'" },
         { upstream: "b", message: "model house has no upstream_model.b configured" },
       ],
+      considered: 2,
     });
     expect(answer(models, "gpt")).toEqual([
       "model gpt is not served by upstream 'a'",
@@ -203,7 +204,7 @@ describe("the list", () => {
   test("shows the built-in models in the catalog's order, without the retired ones", () => {
     expect(
       directory()
-        .list()
+        .list([])
         .map(({ id, max_input_tokens }) => [id, max_input_tokens]),
     ).toEqual([
       ["claude-opus-4-6", undefined],
@@ -228,7 +229,7 @@ describe("the list", () => {
     const config = [
       { id: "house", label: "House", description: "Ours", upstream_model: { a: "x" } },
     ];
-    expect(directory({ models: config }).list().slice(0, 2)).toEqual([
+    expect(directory({ models: config }).list([]).slice(0, 2)).toEqual([
       { type: "model", id: "house", display_name: "House", description: "Ours" },
       { type: "model", id: "claude-opus-4-6", display_name: "claude-opus-4-6" },
     ]);
@@ -269,7 +270,7 @@ describe("the list", () => {
       upstream("a"),
       upstream("b"),
     ]);
-    expect(models.list()[0]?.max_input_tokens).toBe(window);
+    expect(models.list([])[0]?.max_input_tokens).toBe(window);
   });
 
   test("gives no window to a model that nobody serves", () => {
@@ -277,6 +278,6 @@ describe("the list", () => {
       { models: [{ id: "house", upstream_model: { a: "claude-opus-5" } }] },
       [upstream("a", ["x"])],
     );
-    expect(models.list()).toEqual([{ type: "model", id: "house", display_name: "house" }]);
+    expect(models.list([])).toEqual([{ type: "model", id: "house", display_name: "house" }]);
   });
 });

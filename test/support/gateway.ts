@@ -44,14 +44,17 @@ export async function runCommand(args: string[], env: Record<string, string> = {
   return { stdout, stderr, exitCode };
 }
 
-/** Starts a gateway from a configuration (JSON is YAML) and waits until it listens. Throws with its stderr if it does not. */
+/**
+ * Starts a gateway from a configuration, as YAML text or as what JSON (which is YAML) is made of, and waits until it listens.
+ * Throws with its stderr if it does not.
+ */
 export async function startGateway(
-  config: object,
+  config: object | string,
   env: Record<string, string> = {},
 ): Promise<GatewayProcess> {
   const directory = await mkdtemp(join(tmpdir(), "gateway-test-"));
   const path = join(directory, "gateway.yaml");
-  await writeFile(path, JSON.stringify(config, null, 2));
+  await writeFile(path, typeof config === "string" ? config : JSON.stringify(config, null, 2));
   const child = Bun.spawn([process.execPath, entry, "--config", path], {
     env: { ...process.env, CLAUDE_GATEWAY_ALLOW_LOOPBACK: "1", ...env },
     stdout: "ignore",

@@ -106,6 +106,7 @@ export function startUpstream(): BentUpstream {
     port: 0,
     hostname: "127.0.0.1",
     idleTimeout: 60,
+    development: false,
     async fetch(request) {
       const { pathname, search } = new URL(request.url);
       const { method, headers } = request;

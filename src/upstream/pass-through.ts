@@ -33,11 +33,10 @@ const withheldPrefix = "anthropic-ratelimit-";
  * The response for the client. The body is handed over as the stream it is, so that Bun moves the bytes natively: back-pressure
  * reaches the upstream, a client that hangs up cancels it, and an upstream that breaks off breaks the client's connection.
  */
-export function relay(upstream: Response, requestId: string): Response {
+export function passThrough(upstream: Response): Response {
   const headers = new Headers();
   for (const [name, value] of upstream.headers) {
     if (!withheld.has(name) && !name.startsWith(withheldPrefix)) headers.append(name, value);
   }
-  headers.set("request-id", requestId);
   return new Response(upstream.body, { status: upstream.status, headers });
 }

@@ -1,0 +1,42 @@
+// Claude Platform on AWS: Anthropic's own API behind AWS's front door. Nothing in a call changes; the workspace and the
+// credential, an API key or AWS's signature, come as headers.
+import type { UpstreamOf } from "../config/schema.ts";
+import { sendSigned } from "./aws-post.ts";
+import { createAwsSigner, createSecretSigner } from "./aws-signing.ts";
+import { messagesRequest } from "./cloud-request.ts";
+import type { Dialect } from "./exchange.ts";
+import { createSseReader } from "./sse.ts";
+
+/**
+ * @param options.userAgent our own product token.
+ * @param options.now milliseconds since the epoch.
+ */
+export function createAnthropicAws(
+  config: UpstreamOf<"anthropicAws">,
+  options: { userAgent: string; now: () => number },
+): Dialect {
+  const { auth, name, region } = config;
+  const base = (config.base_url ?? `https://aws-external-anthropic.${region}.api.aws`).replace(
+    /\/+$/,
+    "",
+  );
+  const fixed = { ...config.headers, "anthropic-workspace-id": config.workspace_id };
+  const sign =
+    auth.api_key === undefined
+      ? createAwsSigner(auth, {
+          owner: `upstream '${name}'`,
+          region,
+          service: "aws-external-anthropic",
+          now: options.now,
+        })
+      : createSecretSigner("x-api-key", auth.api_key);
+
+  return {
+    async exchange(outbound, omit, signal) {
+      const request = messagesRequest(outbound, omit, { userAgent: options.userAgent, fixed });
+      const url = new URL(base + outbound.path);
+      return sendSigned(sign, { url, ...request }, outbound, signal);
+    },
+    eventReader: createSseReader,
+  };
+}

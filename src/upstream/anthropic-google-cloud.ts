@@ -1,0 +1,40 @@
+// Anthropic's own platform on Google Cloud: the Messages API as it is, below a path that names project and workspace, with a
+// credential of Google's.
+import type { UpstreamOf } from "../config/schema.ts";
+import { messagesRequest, postAs } from "./cloud-request.ts";
+import type { Dialect } from "./exchange.ts";
+import { createGoogleCredential } from "./google-credentials.ts";
+import { createSseReader } from "./sse.ts";
+
+type Config = UpstreamOf<"anthropicGoogleCloud">;
+
+/**
+ * @param options.userAgent our own product token.
+ * @param options.now milliseconds since the epoch.
+ */
+export function createAnthropicGoogleCloud(
+  config: Config,
+  options: { userAgent: string; now: () => number },
+): Dialect {
+  const base = (config.base_url ?? defaultBase(config)).replace(/\/+$/, "");
+  const { auth, project_id: projectId } = config;
+  const credential = createGoogleCredential(
+    { accessToken: auth.access_token, keyFile: auth.service_account_json, projectId },
+    { owner: `upstream '${config.name}'`, now: options.now },
+  );
+
+  return {
+    exchange: async (outbound, omit, signal) =>
+      postAs(credential, {
+        url: `${base}${outbound.path}`,
+        ...messagesRequest(outbound, omit, { userAgent: options.userAgent, fixed: config.headers }),
+        signal,
+      }),
+    eventReader: createSseReader,
+  };
+}
+
+/** One host for every location. A `base_url` stands for the whole of it: a proxy knows where it leads. */
+function defaultBase({ project_id, location, workspace_id }: Config): string {
+  return `https://claude.googleapis.com/v1/projects/${project_id}/locations/${location}/workspaces/${workspace_id}/invoke`;
+}

@@ -1,0 +1,23 @@
+// A request to AWS on its way out: signed last, when nothing changes any more. Keys that AWS has no use for are not used again.
+import { areStaleKeys } from "./aws-credentials.ts";
+import type { AwsSigner } from "./aws-signing.ts";
+import { post } from "./cloud-request.ts";
+import type { OutboundCall } from "./upstream.ts";
+
+/** @throws when there is no credential, or no answer came. */
+export async function sendSigned(
+  sign: AwsSigner,
+  request: { url: URL; headers: Headers; body: Uint8Array },
+  { principal }: Pick<OutboundCall, "principal">,
+  signal: AbortSignal,
+): Promise<Response> {
+  const { headers, refused } = await sign({ method: "POST", ...request }, principal);
+  const answer = await post(request.url, headers, request.body, signal);
+  if (refusesKeys(answer)) refused();
+  return answer;
+}
+
+/** Whether it is the keys that are refused, and not what was asked with them: it would be another answer with fresh ones. */
+export function refusesKeys({ status, headers }: Response): boolean {
+  return status === 401 || (status === 403 && areStaleKeys(headers.get("x-amzn-errortype") ?? ""));
+}

@@ -1,0 +1,85 @@
+// What the frames of Bedrock's InvokeModelWithResponseStream mean: each chunk holds one event of the Messages API, which becomes
+// the server-sent event that it is elsewhere; an exception ends the stream. The framing is in aws-event-stream.ts.
+import { createFrameReader, type Frame } from "./aws-event-stream.ts";
+import { type EventReader, UpstreamStreamError } from "./event-relay.ts";
+import { topLevelFinder } from "./top-level.ts";
+
+/** How Bedrock begins every event. A name of other characters could end the line that it is written on. */
+const usualStart = /^\{"type":"([\w.-]{1,64})"/;
+const typeName = /^"([\w.-]{1,64})"$/;
+
+const findType = topLevelFinder(["type"]);
+const utf8 = new TextDecoder();
+
+/**
+ * A reader of one answer. The bytes of an event stay as they are but for line breaks, which JSON has only between its tokens:
+ * there they become blanks, because the data of a server-sent event is one line. Pings are dropped; the relay has its own. An
+ * `error` event ends the stream as an exception does: its text speaks to the operator, so only UpstreamStreamError has it.
+ */
+export function createBedrockEventReader(): EventReader {
+  const frames = createFrameReader();
+  return {
+    read(chunk) {
+      let events = "";
+      try {
+        frames.read(chunk, (frame) => {
+          events += eventOf(frame);
+        });
+      } catch (error) {
+        if (!(error instanceof UpstreamStreamError)) throw error;
+        throw new UpstreamStreamError(error.message, bytesOf(events));
+      }
+      return bytesOf(events);
+    },
+    end: () => frames.end(),
+  };
+}
+
+/** The event in a frame, a character for each of its bytes; empty when there is none for the client. */
+function eventOf({ headers, payload }: Frame): string {
+  const kind = headers.get(":message-type");
+  switch (kind) {
+    case "event":
+      return headers.get(":event-type") === "chunk" ? eventOfChunk(payload) : "";
+    case "exception":
+      throw new UpstreamStreamError(`${headers.get(":exception-type")} ${utf8.decode(payload)}`);
+    case "error":
+      throw new UpstreamStreamError(
+        `${headers.get(":error-code")} ${headers.get(":error-message")}`,
+      );
+    default:
+      throw new UpstreamStreamError(`a frame of type ${kind}`);
+  }
+}
+
+function eventOfChunk(payload: Uint8Array): string {
+  const json = jsonIn(payload);
+  const type = usualStart.exec(json)?.[1] ?? typeOf(json);
+  if (type === "ping") return "";
+  if (type === "error") throw new UpstreamStreamError(utf8.decode(bytesOf(json)));
+  return `event: ${type}\ndata: ${json.replaceAll(/[\r\n]/g, " ")}\n\n`;
+}
+
+/** `{"bytes":"<the JSON in base64>","p":"<padding, which hides the length>"}` */
+function jsonIn(payload: Uint8Array): string {
+  try {
+    const { bytes } = JSON.parse(utf8.decode(payload)) as { bytes?: unknown };
+    if (typeof bytes === "string") return atob(bytes);
+  } catch {
+    // Said below.
+  }
+  throw new UpstreamStreamError("a chunk of it cannot be read");
+}
+
+function typeOf(json: string): string {
+  const bytes = bytesOf(json);
+  const found = findType(bytes);
+  const member = found.kind === "object" ? found.members.type : undefined;
+  const type = member && typeName.exec(json.slice(member.valueStart, member.valueEnd))?.[1];
+  if (type === undefined) throw new UpstreamStreamError("a chunk of it is no event");
+  return type;
+}
+
+function bytesOf(characters: string): Uint8Array {
+  return Buffer.from(characters, "latin1");
+}

@@ -1,0 +1,45 @@
+// Amazon Bedrock's Messages endpoint ("Mantle"): the Messages API under AWS's signature, model and betas where the Messages API
+// has them.
+import type { UpstreamOf } from "../config/schema.ts";
+import { sendSigned } from "./aws-post.ts";
+import { createAwsSigner } from "./aws-signing.ts";
+import { betasOf, setBetas } from "./betas.ts";
+import { cloudBody, cloudHeaders, modelChange, requestTagsBeta } from "./cloud-request.ts";
+import type { Dialect } from "./exchange.ts";
+import { createSseReader } from "./sse.ts";
+
+/**
+ * @param options.userAgent our own product token.
+ * @param options.now milliseconds since the epoch.
+ */
+export function createMantle(
+  config: UpstreamOf<"mantle">,
+  options: { userAgent: string; now: () => number },
+): Dialect {
+  const { name, region } = config;
+  const base = (config.base_url ?? `https://bedrock-mantle.${region}.api.aws/anthropic`).replace(
+    /\/+$/,
+    "",
+  );
+  const sign = createAwsSigner(config.auth, {
+    owner: `upstream '${name}'`,
+    region,
+    service: "bedrock-mantle",
+    assumeRole: config.assume_role,
+    now: options.now,
+  });
+  return {
+    async exchange(outbound, omit, signal) {
+      const headers = cloudHeaders(outbound, {
+        userAgent: options.userAgent,
+        fixed: config.headers,
+      });
+      setBetas(headers, betasOf(outbound.headers, new Set([...omit.betas, requestTagsBeta])));
+      const { set } = modelChange(outbound);
+      const body = cloudBody(outbound, omit, { drop: ["tags"], set });
+      const url = new URL(base + outbound.path);
+      return sendSigned(sign, { url, headers, body }, outbound, signal);
+    },
+    eventReader: createSseReader,
+  };
+}
