@@ -114,11 +114,13 @@ function federated(
     const accessToken = await credential.get();
     const answer = await sendWith(bearer(accessToken), ...request);
     if (answer.status !== 401) return answer;
-    answer.body?.cancel().catch(() => undefined);
     credential.refused(accessToken);
+    const fresh = await credential.get();
+    if (fresh === accessToken) return answer;
+    answer.body?.cancel().catch(() => undefined);
     const [{ requestId }] = request;
     log.warn(`upstream '${name}' answered 401, trying a new access token request_id=${requestId}`);
-    return sendWith(bearer(await credential.get()), ...request);
+    return sendWith(bearer(fresh), ...request);
   };
 }
 

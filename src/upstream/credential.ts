@@ -12,7 +12,10 @@ export type Renewable<T> = {
 export type Credential<T> = {
   /** @throws CredentialError when there is none. */
   get(): Promise<T>;
-  /** Makes the next `get` obtain a new one: the upstream refused this. Does nothing when it has been replaced since. */
+  /**
+   * Makes the next `get` obtain a new one: the upstream refused this. Does nothing when it has been replaced since, nor more
+   * than once a second.
+   */
   refused(value: T): void;
 };
 
@@ -40,6 +43,9 @@ const obtainTimeoutMs = 15_000;
 /** After a failure: how long everyone is told of it before it is tried again. */
 const failureKeptMs = 1_000;
 
+/** Least time between two refusals that are believed. */
+const refusalsEveryMs = 1_000;
+
 /** @param obtain asks for a new one; it is told when to give up. */
 export function createCredential<T>(
   obtain: (signal: AbortSignal) => Promise<Renewable<T>>,
@@ -47,6 +53,7 @@ export function createCredential<T>(
 ): Credential<T> {
   let current: (Renewable<T> & { renewAtMs: number }) | undefined;
   let pending: Promise<T> | undefined;
+  let refusedAtMs = -Infinity;
   let failed: { error: CredentialError; untilMs: number } | undefined;
 
   function renew(): Promise<T> {
@@ -85,7 +92,10 @@ export function createCredential<T>(
       return current.value;
     },
     refused(value) {
-      if (current?.value === value) current = undefined;
+      // An upstream that refuses whatever it is shown must not make every request ask for another.
+      if (current?.value !== value || now() < refusedAtMs + refusalsEveryMs) return;
+      refusedAtMs = now();
+      current = undefined;
     },
   };
 }
