@@ -95,9 +95,10 @@ function byPosition(a: ConfigProblem, b: ConfigProblem): number {
 
 /** Google's own name for its cloud means the same provider, and stays the name that `models:` speak of. */
 function asRead(written: Written["upstreams"][number]): UpstreamConfig {
-  const name = written.name ?? written.provider;
-  if (written.provider === "google_cloud") return { ...written, name, provider: "vertex" };
-  return { ...written, name };
+  const named = { ...written, name: written.name ?? written.provider };
+  // Paths are put behind it.
+  if (named.base_url !== undefined) named.base_url = named.base_url.replace(/\/+$/, "");
+  return named.provider === "google_cloud" ? { ...named, provider: "vertex" } : named;
 }
 
 /** TypeBox has the last word on what a Config is. Nothing is known that passes the walk and not this. */

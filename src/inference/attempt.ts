@@ -62,5 +62,7 @@ export async function attemptOn(
 function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code } = error as NodeJS.ErrnoException;
-  return code === undefined ? error.message : `${code} ${error.message}`;
+  return code === undefined || error.message.startsWith(code)
+    ? error.message
+    : `${code} ${error.message}`;
 }

@@ -21,6 +21,8 @@ const finalRank = new Map([
   [501, 1],
 ]);
 
+const notSupportedStatus = 501;
+
 /** Anthropic's "overloaded": the client backs off, where it would take a 502 for a broken gateway. */
 const overloadedStatus = 529;
 
@@ -61,7 +63,11 @@ export async function firstAnswer(
     }
     failures.push(`${name}: ${attempt.cause}`);
     const next = index < routes.length - 1 ? "trying next" : "none left";
-    log.warn(`upstream failed, ${next} request_id=${requestId}: ${name}: ${attempt.cause}`);
+    // That an upstream has no such endpoint is no failure of it, and would be told for every count.
+    const isUnsupported =
+      attempt.outcome === "refused" && attempt.answer.response.status === notSupportedStatus;
+    const tell = isUnsupported ? log.debug : log.warn;
+    tell(`upstream failed, ${next} request_id=${requestId}: ${name}: ${attempt.cause}`);
     if (attempt.outcome === "no answer") continue;
     const { status } = attempt.answer.response;
     const lone = configured === 1 && status === overloadedStatus;

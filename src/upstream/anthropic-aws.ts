@@ -16,10 +16,7 @@ export function createAnthropicAws(
   options: { userAgent: string; now: () => number },
 ): Dialect {
   const { auth, name, region } = config;
-  const base = (config.base_url ?? `https://aws-external-anthropic.${region}.api.aws`).replace(
-    /\/+$/,
-    "",
-  );
+  const base = config.base_url ?? `https://aws-external-anthropic.${region}.api.aws`;
   const fixed = { ...config.headers, "anthropic-workspace-id": config.workspace_id };
   const sign =
     auth.api_key === undefined

@@ -1,10 +1,9 @@
 // Anthropic's own platform on Google Cloud: the Messages API as it is, below a path that names project and workspace, with a
 // credential of Google's.
 import type { UpstreamOf } from "../config/schema.ts";
-import { messagesRequest, postAs } from "./cloud-request.ts";
 import type { Dialect } from "./exchange.ts";
+import { createMessagesDialect } from "./messages-dialect.ts";
 import { createGoogleCredential } from "./google-credentials.ts";
-import { createSseReader } from "./sse.ts";
 
 type Config = UpstreamOf<"anthropicGoogleCloud">;
 
@@ -16,22 +15,18 @@ export function createAnthropicGoogleCloud(
   config: Config,
   options: { userAgent: string; now: () => number },
 ): Dialect {
-  const base = (config.base_url ?? defaultBase(config)).replace(/\/+$/, "");
+  const base = config.base_url ?? defaultBase(config);
   const { auth, project_id: projectId } = config;
   const credential = createGoogleCredential(
     { accessToken: auth.access_token, keyFile: auth.service_account_json, projectId },
     { owner: `upstream '${config.name}'`, now: options.now },
   );
 
-  return {
-    exchange: async (outbound, omit, signal) =>
-      postAs(credential, {
-        url: `${base}${outbound.path}`,
-        ...messagesRequest(outbound, omit, { userAgent: options.userAgent, fixed: config.headers }),
-        signal,
-      }),
-    eventReader: createSseReader,
-  };
+  return createMessagesDialect(credential, {
+    base,
+    fixed: config.headers,
+    userAgent: options.userAgent,
+  });
 }
 
 /** One host for every location. A `base_url` stands for the whole of it: a proxy knows where it leads. */

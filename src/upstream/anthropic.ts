@@ -5,7 +5,7 @@ import type { UpstreamOf } from "../config/schema.ts";
 import { log } from "../log.ts";
 import { betasOf, setBetas } from "./betas.ts";
 import { withModel } from "./call.ts";
-import { post } from "./cloud-request.ts";
+import { post } from "./post.ts";
 import { createLearningExchange } from "./compatibility.ts";
 import type { Credential } from "./credential.ts";
 import { editedBody, membersNamed } from "./edit.ts";
@@ -69,7 +69,7 @@ export function createAnthropicUpstream(config: Config, options: Options): Upstr
 /** Puts a call on the wire with the credential that `auth` stands for. */
 function createExchange(config: Config, options: Options): Exchange {
   const { auth, name } = config;
-  const baseUrl = config.base_url.replace(/\/+$/, "");
+  const baseUrl = config.base_url;
 
   function sendWith(
     authenticate: (headers: Headers) => void,

@@ -18,7 +18,7 @@ export async function createBedrock(
   options: { userAgent: string; now: () => number },
 ): Promise<Dialect> {
   const { name, region, guardrail } = config;
-  const base = (config.base_url ?? (await endpointOf(region))).replace(/\/+$/, "");
+  const base = config.base_url ?? (await endpointOf(region));
   const sign = createAwsSigner(config.auth, {
     owner: `upstream '${name}'`,
     region,

@@ -1,8 +1,7 @@
-// What a request to any cloud is made of, whichever cloud it is: the headers that go on, the body with what the cloud takes
-// elsewhere taken out, and the sending itself. Where it is sent and what proves who we are is each provider's own file.
+// What a request to any cloud is made of, whichever cloud it is: the headers that go on, and the body with what the cloud takes
+// elsewhere taken out. Where it is sent is each provider's own file; the sending is in post.ts.
 import { betasOf, setBetas } from "./betas.ts";
 import { type FieldName, fieldText, fieldValue, type MessagesCall } from "./call.ts";
-import type { Credential } from "./credential.ts";
 import { editedBody, membersNamed } from "./edit.ts";
 import type { Omissions } from "./exchange.ts";
 import type { Member } from "./top-level.ts";
@@ -100,50 +99,6 @@ export function messagesRequest(
   const headers = cloudHeaders(outbound, options);
   setBetas(headers, betasOf(outbound.headers, omit.betas));
   return { headers, body: cloudBody(outbound, omit, modelChange(outbound)) };
-}
-
-/**
- * Sends it, once. A redirect is not followed: it would take the prompt and the credential to a host nobody configured.
- * @throws when no answer came.
- */
-export function post(
-  url: URL | string,
-  headers: Headers,
-  body: Uint8Array,
-  signal: AbortSignal,
-): Promise<Response> {
-  return fetch(url, {
-    method: "POST",
-    headers,
-    body,
-    redirect: "manual",
-    signal,
-    // The wait for the head is bounded by the caller; a stream may be silent for longer than Bun's five minutes.
-    timeout: false,
-  });
-}
-
-/** Headers that prove to a cloud who we are. */
-export type Proof = Readonly<Record<string, string>>;
-
-/** A proof that does not run out, such as an API key. */
-export function fixedProof(proof: Proof): Credential<Proof> {
-  return { get: async () => proof, refused: () => undefined };
-}
-
-/**
- * Sends it as whom the credential proves. One that is answered with 401 is not used again.
- * @throws CredentialError when there is no credential; and as `post`.
- */
-export async function postAs(
-  credential: Credential<Proof>,
-  request: { url: URL | string; headers: Headers; body: Uint8Array; signal: AbortSignal },
-): Promise<Response> {
-  const proof = await credential.get();
-  for (const [name, value] of Object.entries(proof)) request.headers.set(name, value);
-  const answer = await post(request.url, request.headers, request.body, request.signal);
-  if (answer.status === 401) credential.refused(proof);
-  return answer;
 }
 
 /** Each member once: one may be both a cloud's to drop and omitted. */

@@ -4,7 +4,7 @@
 import type { UpstreamOf } from "../config/schema.ts";
 import { messageOf } from "../log.ts";
 import { readAtMost } from "./body.ts";
-import { post } from "./cloud-request.ts";
+import { post } from "./post.ts";
 import { createCredential, type Credential, type Renewable } from "./credential.ts";
 
 /** The `auth` of an upstream that federates. */

@@ -17,10 +17,7 @@ export function createMantle(
   options: { userAgent: string; now: () => number },
 ): Dialect {
   const { name, region } = config;
-  const base = (config.base_url ?? `https://bedrock-mantle.${region}.api.aws/anthropic`).replace(
-    /\/+$/,
-    "",
-  );
+  const base = config.base_url ?? `https://bedrock-mantle.${region}.api.aws/anthropic`;
   const sign = createAwsSigner(config.auth, {
     owner: `upstream '${name}'`,
     region,

@@ -6,9 +6,9 @@ import {
   type BodyChange,
   cloudBody,
   cloudHeaders,
-  postAs,
   requestTagsBeta,
 } from "./cloud-request.ts";
+import { postAs } from "./post.ts";
 import type { Dialect, Omissions } from "./exchange.ts";
 import { createGoogleCredential } from "./google-credentials.ts";
 import { createSseReader } from "./sse.ts";
@@ -25,7 +25,7 @@ export function createVertex(
   options: { userAgent: string; now: () => number },
 ): Dialect {
   const { project_id: projectId, region, auth } = config;
-  const base = (config.base_url ?? defaultBase(region)).replace(/\/+$/, "");
+  const base = config.base_url ?? defaultBase(region);
   const models = `${base}/projects/${projectId}/locations/${region}/publishers/anthropic/models`;
   const credential = createGoogleCredential(
     { accessToken: auth.access_token, keyFile: auth.service_account_json, projectId },

@@ -42,6 +42,11 @@ describe.each(providers)("an upstream of %s", (provider) => {
   });
 });
 
+test("a base_url may end with slashes, which are not part of it", () => {
+  const config = { ...sample("foundry"), base_url: "https://llm.example.com/anthropic//" };
+  expect(read(config)).toMatchObject({ base_url: "https://llm.example.com/anthropic" });
+});
+
 describe("Google's cloud under its own name", () => {
   test("is the vertex provider, and models name the upstream as it is written", () => {
     const text = edited((c) => {

@@ -33,7 +33,7 @@ const settings: UpstreamOf<"anthropicAws"> = {
   name: "platform",
   region: "us-west-2",
   workspace_id: "wrkspc_1",
-  base_url: `${api.url}/proxy/`,
+  base_url: `${api.url}/proxy`,
   auth: keys,
   headers: { "x-team": "a" },
   compatibility: { learn: false },

@@ -34,7 +34,7 @@ const settings: Settings = {
   project_id: "example-prod",
   workspace_id: "wrkspc_1",
   location: "global",
-  base_url: `${api.url}/sub/`,
+  base_url: `${api.url}/sub`,
   auth: { access_token: "ya29.fixed" },
   headers: { "x-team": "a" },
   compatibility: { learn: false },

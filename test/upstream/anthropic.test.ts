@@ -20,7 +20,7 @@ function upstream(changes: Partial<UpstreamOf<"anthropic">> = {}) {
     {
       provider: "anthropic",
       name: "a",
-      base_url: `${api.url}/sub/`,
+      base_url: `${api.url}/sub`,
       auth: { api_key: "sk-1" },
       headers: {},
       compatibility: { learn: false },

@@ -36,7 +36,7 @@ const settings: UpstreamOf<"bedrock"> = {
   provider: "bedrock",
   name: "bedrock",
   region: stsRegion,
-  base_url: `${api.url}/proxy/`,
+  base_url: `${api.url}/proxy`,
   auth: {
     aws_access_key_id: sourceKeys.accessKeyId,
     aws_secret_access_key: sourceKeys.secretAccessKey,

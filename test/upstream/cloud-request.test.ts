@@ -5,13 +5,10 @@ import {
   anthropicVersion,
   cloudBody,
   cloudHeaders,
-  fixedProof,
   messagesRequest,
   modelChange,
-  type Proof,
-  post,
-  postAs,
 } from "../../src/upstream/cloud-request.ts";
+import { fixedProof, type Proof, post, postAs } from "../../src/upstream/post.ts";
 import { createCredential } from "../../src/upstream/credential.ts";
 import { nothingOmitted } from "../../src/upstream/exchange.ts";
 import { outboundCall, startCloudApi } from "../support/cloud-api.ts";

@@ -237,6 +237,15 @@ describe("a credential that was refused", () => {
     expect(await credential.get()).toBe("credential-2");
   });
 
+  test("is replaced at most once a second, also where every one of them is refused", async () => {
+    const { source, credential } = openSource();
+    for (let requests = 0; requests < 50; requests++) credential.refused(await credential.get());
+    expect(source.asked).toBe(2);
+    source.nowMs += 1_000;
+    credential.refused(await credential.get());
+    expect(await credential.get()).toBe("credential-3");
+  });
+
   test("is replaced once, though many requests were refused with it", async () => {
     const { source, credential } = openSource();
     const first = await credential.get();

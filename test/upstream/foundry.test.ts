@@ -27,7 +27,7 @@ const settings: UpstreamOf<"foundry"> = {
   provider: "foundry",
   name: "foundry",
   resource: "example",
-  base_url: `${api.url}/anthropic/`,
+  base_url: `${api.url}/anthropic`,
   auth: { api_key: "foundry-key" },
   headers: { "x-team": "a" },
   compatibility: { learn: false },

@@ -29,7 +29,7 @@ const settings: UpstreamOf<"mantle"> = {
   name: "mantle",
   region: stsRegion,
   models: ["*"],
-  base_url: `${api.url}/anthropic/`,
+  base_url: `${api.url}/anthropic`,
   auth: {
     aws_access_key_id: sourceKeys.accessKeyId,
     aws_secret_access_key: sourceKeys.secretAccessKey,

@@ -41,7 +41,7 @@ const settings: UpstreamOf<"vertex"> = {
   name: "vertex",
   project_id: "example-prod",
   region: "us-east5",
-  base_url: `${api.url}/v1/`,
+  base_url: `${api.url}/v1`,
   auth: { service_account_json: keyFile },
   headers: { "x-team": "a" },
   compatibility: { learn: false },

@@ -1,0 +1,26 @@
+// The dialect of a cloud that serves the Messages API as it is, below a URL of its own.
+import { messagesRequest } from "./cloud-request.ts";
+import type { Credential } from "./credential.ts";
+import type { Dialect } from "./exchange.ts";
+import { postAs, type Proof } from "./post.ts";
+import { createSseReader } from "./sse.ts";
+
+/**
+ * @param cloud.base what stands before `/v1/messages`.
+ * @param cloud.fixed `headers:` of the upstream.
+ * @param cloud.userAgent our own product token.
+ */
+export function createMessagesDialect(
+  credential: Credential<Proof>,
+  cloud: { base: string; fixed: Readonly<Record<string, string>>; userAgent: string },
+): Dialect {
+  return {
+    exchange: async (outbound, omit, signal) =>
+      postAs(credential, {
+        url: `${cloud.base}${outbound.path}`,
+        ...messagesRequest(outbound, omit, cloud),
+        signal,
+      }),
+    eventReader: createSseReader,
+  };
+}

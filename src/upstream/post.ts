@@ -1,0 +1,46 @@
+// A request on its way out, once, to the host that is configured and no other; and the proof that it comes from us.
+import type { Credential } from "./credential.ts";
+
+/**
+ * Sends it, once. A redirect is not followed: it would take the prompt and the credential to a host nobody configured.
+ * @throws when no answer came.
+ */
+export function post(
+  url: URL | string,
+  headers: Headers,
+  body: Uint8Array,
+  signal: AbortSignal,
+): Promise<Response> {
+  return fetch(url, {
+    method: "POST",
+    headers,
+    body,
+    redirect: "manual",
+    signal,
+    // The wait for the head is bounded by the caller; a stream may be silent for longer than Bun's five minutes.
+    timeout: false,
+  });
+}
+
+/** Headers that prove to a cloud who we are. */
+export type Proof = Readonly<Record<string, string>>;
+
+/** A proof that does not run out, such as an API key. */
+export function fixedProof(proof: Proof): Credential<Proof> {
+  return { get: async () => proof, refused: () => undefined };
+}
+
+/**
+ * Sends it as whom the credential proves. One that is answered with 401 is not used again.
+ * @throws CredentialError when there is no credential; and as `post`.
+ */
+export async function postAs(
+  credential: Credential<Proof>,
+  request: { url: URL | string; headers: Headers; body: Uint8Array; signal: AbortSignal },
+): Promise<Response> {
+  const proof = await credential.get();
+  for (const [name, value] of Object.entries(proof)) request.headers.set(name, value);
+  const answer = await post(request.url, request.headers, request.body, request.signal);
+  if (answer.status === 401) credential.refused(proof);
+  return answer;
+}
