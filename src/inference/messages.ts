@@ -8,7 +8,7 @@ import type { HandlerFor } from "../http/router.ts";
 import { log } from "../log.ts";
 import type { ModelDirectory } from "../models/resolve.ts";
 import type { Principal } from "../session.ts";
-import { type MessagesCall, readMessagesCall } from "../upstream/call.ts";
+import { type MessagesCall, readMessagesCall } from "../upstream/request/call.ts";
 import { refuseGuardrailFields } from "../upstream/guardrail.ts";
 import type { MessagesPath, Upstream } from "../upstream/upstream.ts";
 import { sessionKeyOf } from "./affinity.ts";

@@ -3,14 +3,14 @@
 import type { UpstreamConfig } from "../config/schema.ts";
 import { errorEnvelope } from "../http/errors.ts";
 import { log } from "../log.ts";
-import { readAtMost } from "./body.ts";
-import { createLearningExchange } from "./compatibility.ts";
-import { relayEvents } from "./event-relay.ts";
+import { readAtMost } from "./answer/body.ts";
+import { createLearningExchange } from "./learning/compatibility.ts";
+import { relayEvents } from "./answer/event-relay.ts";
 import { type Dialect, nothingOmitted, UnsupportedCallError } from "./exchange.ts";
-import { withoutCredentials } from "./redaction.ts";
-import { type Rejection, rejectionOf } from "./rejection.ts";
-import { retryAfterMs } from "./retry-after.ts";
-import { topLevelFinder } from "./top-level.ts";
+import { withoutCredentials } from "./answer/redaction.ts";
+import { type Rejection, rejectionOf } from "./answer/rejection.ts";
+import { retryAfterMs } from "./answer/retry-after.ts";
+import { topLevelFinder } from "./request/top-level.ts";
 import type { OutboundCall, TtfbMs, Upstream, UpstreamAnswer } from "./upstream.ts";
 
 /** Longest JSON answer. A Messages answer has at most some hundred thousand tokens, and images of other kinds are links. */

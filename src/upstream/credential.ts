@@ -1,7 +1,7 @@
 // One credential that runs out and renews itself: asked for once however many requests wait for it, renewed before it expires,
 // and never asked for in a storm when whoever gives it out is down. How each kind is obtained is its own file's.
 import { log, messageOf } from "../log.ts";
-import { withoutCredentials } from "./redaction.ts";
+import { withoutCredentials } from "./answer/redaction.ts";
 
 export type Renewable<T> = {
   readonly value: T;

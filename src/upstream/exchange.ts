@@ -1,6 +1,6 @@
 // What one provider's file is to the rest of this folder: how a call is put on the wire, and how an answer is read. What all
 // clouds have in common around that (rejections, whole JSON answers, event streams that end well) is in cloud.ts.
-import type { EventReader } from "./event-relay.ts";
+import type { EventReader } from "./answer/event-relay.ts";
 import type { OutboundCall } from "./upstream.ts";
 
 /** What is left out of a request because the upstream does not take it (compatibility.ts). */

@@ -1,6 +1,6 @@
 // A guardrail is the operator's: while one is configured, no request may bring settings of its own for it.
 import { ApiError } from "../http/errors.ts";
-import type { MessagesCall } from "./call.ts";
+import type { MessagesCall } from "./request/call.ts";
 
 /**
  * Refuses a body with a top-level `amazon-bedrock-…` field, in whatever case and whatever escapes, before any upstream sees it.

@@ -1,9 +1,9 @@
 // The dialect of a cloud that serves the Messages API as it is, below a URL of its own.
-import { messagesRequest } from "./cloud-request.ts";
+import { messagesRequest } from "./request/cloud-request.ts";
 import type { Credential } from "./credential.ts";
 import type { Dialect } from "./exchange.ts";
-import { postAs, type Proof } from "./post.ts";
-import { createSseReader } from "./sse.ts";
+import { postAs, type Proof } from "./request/post.ts";
+import { createSseReader } from "./answer/sse.ts";
 
 /**
  * @param cloud.base what stands before `/v1/messages`.

@@ -1,7 +1,7 @@
 // The seam between the gateway and a model API: a call goes in, an answer in the Anthropic Messages format comes out, whatever
 // the provider speaks. Nothing outside this folder asks which provider an upstream is.
 import type { Principal } from "../session.ts";
-import type { MessagesCall } from "./call.ts";
+import type { MessagesCall } from "./request/call.ts";
 
 export type MessagesPath = "/v1/messages" | "/v1/messages/count_tokens";
 

@@ -1,13 +1,13 @@
 // One upstream per entry of `upstreams:`, in order. The one place where a provider's name chooses code; an SDK is loaded when
 // an entry needs it.
 import type { Config, UpstreamConfig } from "../config/schema.ts";
-import { createAnthropicGoogleCloud } from "./anthropic-google-cloud.ts";
-import { createAnthropicUpstream } from "./anthropic.ts";
+import { createAnthropicGoogleCloud } from "./google/anthropic-google-cloud.ts";
+import { createAnthropicUpstream } from "./anthropic/anthropic.ts";
 import { createCloudUpstream } from "./cloud.ts";
 import type { Dialect } from "./exchange.ts";
-import { createFoundry } from "./foundry.ts";
+import { createFoundry } from "./azure/foundry.ts";
 import type { Upstream } from "./upstream.ts";
-import { createVertex } from "./vertex.ts";
+import { createVertex } from "./google/vertex.ts";
 
 type CloudConfig = Exclude<UpstreamConfig, { provider: "anthropic" }>;
 
@@ -52,11 +52,11 @@ export function createUpstreams(
 async function dialectOf(entry: CloudConfig, options: UpstreamOptions): Promise<Dialect> {
   switch (entry.provider) {
     case "bedrock":
-      return (await import("./bedrock.ts")).createBedrock(entry, options);
+      return (await import("./aws/bedrock.ts")).createBedrock(entry, options);
     case "mantle":
-      return (await import("./mantle.ts")).createMantle(entry, options);
+      return (await import("./aws/mantle.ts")).createMantle(entry, options);
     case "anthropicAws":
-      return (await import("./anthropic-aws.ts")).createAnthropicAws(entry, options);
+      return (await import("./aws/anthropic-aws.ts")).createAnthropicAws(entry, options);
     case "anthropicGoogleCloud":
       return createAnthropicGoogleCloud(entry, options);
     case "vertex":

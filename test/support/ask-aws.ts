@@ -1,10 +1,10 @@
 // A process that asks AWS for one thing in each of the regions it is given, whatever comes of it. Its environment is a test's,
 // which looks at the hosts that are asked for (proxy.ts).
-import { createAnthropicAws } from "../../src/upstream/anthropic-aws.ts";
-import { createRoleSessions } from "../../src/upstream/aws-assume-role.ts";
-import { createBedrock } from "../../src/upstream/bedrock.ts";
+import { createAnthropicAws } from "../../src/upstream/aws/anthropic-aws.ts";
+import { createRoleSessions } from "../../src/upstream/aws/assume-role.ts";
+import { createBedrock } from "../../src/upstream/aws/bedrock.ts";
 import { type Dialect, nothingOmitted } from "../../src/upstream/exchange.ts";
-import { createMantle } from "../../src/upstream/mantle.ts";
+import { createMantle } from "../../src/upstream/aws/mantle.ts";
 import { outboundCall } from "./cloud-api.ts";
 import { roleArn, sourceKeys } from "./sts.ts";
 

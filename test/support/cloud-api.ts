@@ -1,5 +1,5 @@
 // A cloud's API that keeps what it is sent and answers what a test tells it to, and the call that a gateway would send there.
-import { readMessagesCall } from "../../src/upstream/call.ts";
+import { readMessagesCall } from "../../src/upstream/request/call.ts";
 import type { OutboundCall } from "../../src/upstream/upstream.ts";
 
 export type CloudApi = {

@@ -1,8 +1,8 @@
 // A process that asks for a cloud's credential as a gateway does, in an environment that a test gives it, and says what came.
 // Started by obtainWith (internet.ts).
 import { messageOf } from "../../src/log.ts";
-import { createAzureCredential } from "../../src/upstream/azure-credentials.ts";
-import { createGoogleCredential } from "../../src/upstream/google-credentials.ts";
+import { createAzureCredential } from "../../src/upstream/azure/credentials.ts";
+import { createGoogleCredential } from "../../src/upstream/google/credentials.ts";
 
 const [kind, source] = JSON.parse(process.argv[2] ?? "");
 const options = { owner: "upstream 'cloud'", now: Date.now };

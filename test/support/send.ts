@@ -1,9 +1,9 @@
 // A process that sends one call to each upstream it is given, and says which status each answered. Started by sendWith
 // (internet.ts).
-import { createAnthropicGoogleCloud } from "../../src/upstream/anthropic-google-cloud.ts";
+import { createAnthropicGoogleCloud } from "../../src/upstream/google/anthropic-google-cloud.ts";
 import { nothingOmitted } from "../../src/upstream/exchange.ts";
-import { createFoundry } from "../../src/upstream/foundry.ts";
-import { createVertex } from "../../src/upstream/vertex.ts";
+import { createFoundry } from "../../src/upstream/azure/foundry.ts";
+import { createVertex } from "../../src/upstream/google/vertex.ts";
 import { outboundCall } from "./cloud-api.ts";
 
 const creators = {

@@ -1,7 +1,7 @@
 // AWS's Security Token Service in what the gateway asks of it: AssumeRole and AssumeRoleWithWebIdentity, the query protocol in a
 // form, XML back. Signatures and parameters are checked as the real one does.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
-import type { AwsKeys } from "../../src/upstream/aws-credentials.ts";
+import type { AwsKeys } from "../../src/upstream/aws/credentials.ts";
 import { accessKeyIdOf, verifySigV4 } from "./sigv4.ts";
 
 /** Who may assume the role here, and what AWS calls that identity. */

@@ -1,7 +1,7 @@
 // Claude Platform on AWS, as the API sees it: paths, headers, bodies, and by which key or signature it is asked.
 import { afterAll, beforeEach, expect, test } from "bun:test";
 import type { UpstreamOf } from "../../src/config/schema.ts";
-import { createAnthropicAws } from "../../src/upstream/anthropic-aws.ts";
+import { createAnthropicAws } from "../../src/upstream/aws/anthropic-aws.ts";
 import { CredentialError } from "../../src/upstream/credential.ts";
 import { nothingOmitted } from "../../src/upstream/exchange.ts";
 import { clearAwsEnvironment } from "../support/aws-environment.ts";

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { UpstreamOf } from "../../src/config/schema.ts";
-import { createAnthropicGoogleCloud } from "../../src/upstream/anthropic-google-cloud.ts";
+import { createAnthropicGoogleCloud } from "../../src/upstream/google/anthropic-google-cloud.ts";
 import { nothingOmitted } from "../../src/upstream/exchange.ts";
 import { outboundCall, startCloudApi } from "../support/cloud-api.ts";
 import { startGoogle, writeFederation } from "../support/google.ts";

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { UpstreamOf } from "../../src/config/schema.ts";
-import { createAnthropicUpstream } from "../../src/upstream/anthropic.ts";
+import { createAnthropicUpstream } from "../../src/upstream/anthropic/anthropic.ts";
 import { CredentialError } from "../../src/upstream/credential.ts";
 import { type CloudApi, outboundCall, startCloudApi } from "../support/cloud-api.ts";
 

@@ -6,9 +6,9 @@ import {
   type AssumeRole,
   createRoleSessions,
   type RoleSessionOptions,
-} from "../../src/upstream/aws-assume-role.ts";
+} from "../../src/upstream/aws/assume-role.ts";
 import type { Principal } from "../../src/session.ts";
-import type { AwsKeys } from "../../src/upstream/aws-credentials.ts";
+import type { AwsKeys } from "../../src/upstream/aws/credentials.ts";
 import { type Credential, CredentialError } from "../../src/upstream/credential.ts";
 import { PrincipalUnfitError } from "../../src/upstream/upstream.ts";
 import { clearAwsEnvironment } from "../support/aws-environment.ts";

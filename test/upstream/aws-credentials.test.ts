@@ -4,7 +4,7 @@ import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createAwsCredential } from "../../src/upstream/aws-credentials.ts";
+import { createAwsCredential } from "../../src/upstream/aws/credentials.ts";
 import { CredentialError } from "../../src/upstream/credential.ts";
 import { clearAwsEnvironment } from "../support/aws-environment.ts";
 import { rejection } from "../support/idp.ts";

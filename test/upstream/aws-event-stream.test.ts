@@ -3,8 +3,8 @@ import { describe, expect, test } from "bun:test";
 import { crc32 } from "node:zlib";
 import { Int64 } from "@smithy/eventstream-codec";
 import * as fc from "fast-check";
-import { createFrameReader } from "../../src/upstream/aws-event-stream.ts";
-import { UpstreamStreamError } from "../../src/upstream/event-relay.ts";
+import { createFrameReader } from "../../src/upstream/aws/event-stream.ts";
+import { UpstreamStreamError } from "../../src/upstream/answer/event-relay.ts";
 import { encode, splitAt } from "./frames.ts";
 
 type Read = {

@@ -1,6 +1,6 @@
 // How the AWS SDK's clients reach AWS: their requests as they arrive, and when one is given up.
 import { afterAll, beforeEach, expect, test } from "bun:test";
-import { createSdkRequestHandler } from "../../src/upstream/aws-http.ts";
+import { createSdkRequestHandler } from "../../src/upstream/aws/sdk-http.ts";
 import { startCloudApi } from "../support/cloud-api.ts";
 import { rejection } from "../support/idp.ts";
 

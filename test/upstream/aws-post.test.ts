@@ -1,6 +1,6 @@
 // Which answers of AWS's say that the keys are no longer good, so that the next request goes with others.
 import { afterAll, beforeEach, expect, test } from "bun:test";
-import { sendSigned } from "../../src/upstream/aws-post.ts";
+import { sendSigned } from "../../src/upstream/aws/post.ts";
 import { outboundCall, startCloudApi } from "../support/cloud-api.ts";
 import { rejection } from "../support/idp.ts";
 

@@ -2,13 +2,13 @@
 // support/sigv4.ts, which is held against AWS's own examples first.
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { sendSigned } from "../../src/upstream/aws-post.ts";
+import { sendSigned } from "../../src/upstream/aws/post.ts";
 import {
   type AwsSigner,
   createAwsSigner,
   createSecretSigner,
   type SignerOptions,
-} from "../../src/upstream/aws-signing.ts";
+} from "../../src/upstream/aws/signing.ts";
 import { CredentialError } from "../../src/upstream/credential.ts";
 import { PrincipalUnfitError } from "../../src/upstream/upstream.ts";
 import { clearAwsEnvironment } from "../support/aws-environment.ts";

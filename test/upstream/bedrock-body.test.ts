@@ -1,6 +1,6 @@
 // A Messages request in the body that Bedrock wants: what goes, what comes instead, and what stays as the client wrote it.
 import { describe, expect, test } from "bun:test";
-import { countBody, invokeBody } from "../../src/upstream/bedrock-body.ts";
+import { countBody, invokeBody } from "../../src/upstream/aws/bedrock-body.ts";
 import { nothingOmitted } from "../../src/upstream/exchange.ts";
 import { outboundCall } from "../support/cloud-api.ts";
 

@@ -1,7 +1,7 @@
 // Counting tokens on Bedrock: what is asked, and for how long it is not asked again where it does not work.
 import { afterAll, beforeEach, describe, expect, spyOn, test } from "bun:test";
-import { createSecretSigner } from "../../src/upstream/aws-signing.ts";
-import { createBedrockCount } from "../../src/upstream/bedrock-count.ts";
+import { createSecretSigner } from "../../src/upstream/aws/signing.ts";
+import { createBedrockCount } from "../../src/upstream/aws/bedrock-count.ts";
 import { nothingOmitted, UnsupportedCallError } from "../../src/upstream/exchange.ts";
 import { PrincipalUnfitError } from "../../src/upstream/upstream.ts";
 import { outboundCall, startCloudApi } from "../support/cloud-api.ts";

@@ -1,7 +1,7 @@
 // What becomes of the frames of a Bedrock answer: events as they are elsewhere, and every way for a stream to end badly.
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { createBedrockEventReader } from "../../src/upstream/bedrock-events.ts";
+import { createBedrockEventReader } from "../../src/upstream/aws/bedrock-events.ts";
 import { chunkHolding, chunkOf, encode, exceptionOf, readAll, splitAt } from "./frames.ts";
 
 const read = (...frames: Uint8Array[]) =>

@@ -2,7 +2,7 @@
 // bedrock-body.test.ts, counting in bedrock-count.test.ts.
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import type { UpstreamOf } from "../../src/config/schema.ts";
-import { createBedrock } from "../../src/upstream/bedrock.ts";
+import { createBedrock } from "../../src/upstream/aws/bedrock.ts";
 import { CredentialError } from "../../src/upstream/credential.ts";
 import { nothingOmitted } from "../../src/upstream/exchange.ts";
 import type { OutboundCall } from "../../src/upstream/upstream.ts";

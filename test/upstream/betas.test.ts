@@ -1,6 +1,6 @@
 // `anthropic-beta` as it is read and written.
 import { describe, expect, test } from "bun:test";
-import { betasOf, betasSent, setBetas } from "../../src/upstream/betas.ts";
+import { betasOf, betasSent, setBetas } from "../../src/upstream/request/betas.ts";
 import { outboundCall } from "../support/cloud-api.ts";
 
 const none = new Set<string>();

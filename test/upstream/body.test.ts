@@ -1,6 +1,6 @@
 // A body is read whole up to a bound; beyond it the rest is neither kept nor waited for.
 import { describe, expect, test } from "bun:test";
-import { readAtMost } from "../../src/upstream/body.ts";
+import { readAtMost } from "../../src/upstream/answer/body.ts";
 
 /** A body of these chunks, which tells whether it was let go of; `end` is what happens after them. */
 function bodyOf(chunks: readonly string[], end: "closes" | "breaks" | "hangs" = "closes") {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { ApiError } from "../../src/http/errors.ts";
-import { readMessagesCall, withModel } from "../../src/upstream/call.ts";
+import { readMessagesCall, withModel } from "../../src/upstream/request/call.ts";
 
 const read = (text: string) => readMessagesCall(Buffer.from(text));
 

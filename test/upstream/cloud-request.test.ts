@@ -7,8 +7,8 @@ import {
   cloudHeaders,
   messagesRequest,
   modelChange,
-} from "../../src/upstream/cloud-request.ts";
-import { fixedProof, type Proof, post, postAs } from "../../src/upstream/post.ts";
+} from "../../src/upstream/request/cloud-request.ts";
+import { fixedProof, type Proof, post, postAs } from "../../src/upstream/request/post.ts";
 import { createCredential } from "../../src/upstream/credential.ts";
 import { nothingOmitted } from "../../src/upstream/exchange.ts";
 import { outboundCall, startCloudApi } from "../support/cloud-api.ts";

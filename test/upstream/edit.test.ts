@@ -1,9 +1,9 @@
 // An edited body reads as the client's object with that change and no other, and what is kept is kept byte for byte.
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { readMessagesCall } from "../../src/upstream/call.ts";
-import { editedBody, membersNamed } from "../../src/upstream/edit.ts";
-import { topLevelFinder } from "../../src/upstream/top-level.ts";
+import { readMessagesCall } from "../../src/upstream/request/call.ts";
+import { editedBody, membersNamed } from "../../src/upstream/request/edit.ts";
+import { topLevelFinder } from "../../src/upstream/request/top-level.ts";
 
 const names = ["model", "stream", "tags", "thinking", "anthropic_version", "tools"] as const;
 type Name = (typeof names)[number];

@@ -7,8 +7,8 @@ import {
   type RelayOptions,
   relayEvents,
   UpstreamStreamError,
-} from "../../src/upstream/event-relay.ts";
-import { createSseReader } from "../../src/upstream/sse.ts";
+} from "../../src/upstream/answer/event-relay.ts";
+import { createSseReader } from "../../src/upstream/answer/sse.ts";
 
 const a = "event: a\ndata: 1\n\n";
 const b = "event: b\ndata: 2\n\n";

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { messageOf } from "../../src/log.ts";
-import { createFederatedCredential } from "../../src/upstream/federation.ts";
+import { createFederatedCredential } from "../../src/upstream/anthropic/federation.ts";
 import { type CloudApi, startCloudApi } from "../support/cloud-api.ts";
 
 const identityToken = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJndyJ9.c2lnbmF0dXJl";

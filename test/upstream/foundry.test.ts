@@ -3,7 +3,7 @@ import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import type { UpstreamOf } from "../../src/config/schema.ts";
 import { CredentialError } from "../../src/upstream/credential.ts";
 import { nothingOmitted } from "../../src/upstream/exchange.ts";
-import { createFoundry } from "../../src/upstream/foundry.ts";
+import { createFoundry } from "../../src/upstream/azure/foundry.ts";
 import { startAzure } from "../support/azure.ts";
 import { outboundCall, startCloudApi } from "../support/cloud-api.ts";
 import { rejection } from "../support/idp.ts";

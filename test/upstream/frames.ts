@@ -1,6 +1,6 @@
 // Frames of AWS event streams as AWS's own encoder writes them, and what a reader makes of them.
 import { EventStreamCodec } from "@smithy/eventstream-codec";
-import { type EventReader, UpstreamStreamError } from "../../src/upstream/event-relay.ts";
+import { type EventReader, UpstreamStreamError } from "../../src/upstream/answer/event-relay.ts";
 
 type HeaderValues = Parameters<EventStreamCodec["encode"]>[0]["headers"];
 

@@ -5,7 +5,7 @@ import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createGoogleCredential } from "../../src/upstream/google-credentials.ts";
+import { createGoogleCredential } from "../../src/upstream/google/credentials.ts";
 import {
   startGoogle,
   tokenHost,

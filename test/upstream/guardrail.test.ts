@@ -1,7 +1,7 @@
 // Settings for the operator's guardrail that a client brings along, however they are written.
 import { describe, expect, test } from "bun:test";
 import { ApiError } from "../../src/http/errors.ts";
-import { readMessagesCall } from "../../src/upstream/call.ts";
+import { readMessagesCall } from "../../src/upstream/request/call.ts";
 import { refuseGuardrailFields } from "../../src/upstream/guardrail.ts";
 
 /** What a client is told of a body with these members beside the model; undefined for one that passes. */

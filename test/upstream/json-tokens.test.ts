@@ -1,8 +1,8 @@
 // Where strings end that are longer than what is checked byte by byte, and shapes made to exhaust a reader.
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { checkedStringBytes } from "../../src/upstream/json-tokens.ts";
-import { topLevelFinder } from "../../src/upstream/top-level.ts";
+import { checkedStringBytes } from "../../src/upstream/request/json-tokens.ts";
+import { topLevelFinder } from "../../src/upstream/request/top-level.ts";
 
 const find = topLevelFinder(["model"]);
 const isJson = (text: string) => find(Buffer.from(text)).kind !== "not JSON";

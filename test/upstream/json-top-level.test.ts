@@ -1,7 +1,7 @@
 // The finder of top-level members against JSON.parse as the judge: what it accepts, what it refuses, and what it finds.
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { topLevelFinder } from "../../src/upstream/top-level.ts";
+import { topLevelFinder } from "../../src/upstream/request/top-level.ts";
 
 const names = ["model", "stream", "max_tokens"] as const;
 const find = topLevelFinder(names);

@@ -2,7 +2,7 @@
 import { afterAll, beforeEach, expect, test } from "bun:test";
 import type { UpstreamOf } from "../../src/config/schema.ts";
 import { nothingOmitted, type Omissions } from "../../src/upstream/exchange.ts";
-import { createMantle } from "../../src/upstream/mantle.ts";
+import { createMantle } from "../../src/upstream/aws/mantle.ts";
 import { clearAwsEnvironment } from "../support/aws-environment.ts";
 import { outboundCall, startCloudApi } from "../support/cloud-api.ts";
 import { awsHostsAsked } from "../support/proxy.ts";

@@ -1,7 +1,7 @@
 // Which names of cloud accounts and which credentials leave a text, and which numbers and words stay.
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { redacted, withoutCredentials } from "../../src/upstream/redaction.ts";
+import { redacted, withoutCredentials } from "../../src/upstream/answer/redaction.ts";
 
 describe("what leaves a text", () => {
   test.each([

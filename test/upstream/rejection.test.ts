@@ -2,7 +2,7 @@
 // and when Anthropic's own message passes.
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { rejectionOf } from "../../src/upstream/rejection.ts";
+import { rejectionOf } from "../../src/upstream/answer/rejection.ts";
 
 const about = { model: "claude-sonnet-4-6", provider: "bedrock" };
 const rejected = "upstream rejected the request";

@@ -1,6 +1,6 @@
 // Which values of `retry-after` say how long, and which say nothing.
 import { describe, expect, test } from "bun:test";
-import { retryAfterMs } from "../../src/upstream/retry-after.ts";
+import { retryAfterMs } from "../../src/upstream/answer/retry-after.ts";
 
 const now = Date.parse("1994-11-06T08:49:00Z");
 const read = (value: string) => retryAfterMs(new Headers({ "retry-after": value }), now);

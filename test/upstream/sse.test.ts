@@ -1,7 +1,7 @@
 // A provider's own server-sent events: what passes, when, and what ends the stream.
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { createSseReader } from "../../src/upstream/sse.ts";
+import { createSseReader } from "../../src/upstream/answer/sse.ts";
 import { readAll, splitAt } from "./frames.ts";
 
 const mebibyte = 1024 * 1024;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { UpstreamOf } from "../../src/config/schema.ts";
 import { CredentialError } from "../../src/upstream/credential.ts";
 import { nothingOmitted } from "../../src/upstream/exchange.ts";
-import { createVertex } from "../../src/upstream/vertex.ts";
+import { createVertex } from "../../src/upstream/google/vertex.ts";
 import { outboundCall, startCloudApi } from "../support/cloud-api.ts";
 import { startGoogle, writeFederation } from "../support/google.ts";
 import { rejection } from "../support/idp.ts";

@@ -1,9 +1,9 @@
 // Claude in Microsoft Foundry: the Messages API as it is, with an API key or an access token from Microsoft Entra.
-import type { UpstreamOf } from "../config/schema.ts";
-import { createAzureCredential } from "./azure-credentials.ts";
-import { fixedProof } from "./post.ts";
-import type { Dialect } from "./exchange.ts";
-import { createMessagesDialect } from "./messages-dialect.ts";
+import type { UpstreamOf } from "../../config/schema.ts";
+import { createAzureCredential } from "./credentials.ts";
+import { fixedProof } from "../request/post.ts";
+import type { Dialect } from "../exchange.ts";
+import { createMessagesDialect } from "../messages-dialect.ts";
 
 /**
  * @param options.userAgent our own product token.

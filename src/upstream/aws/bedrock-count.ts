@@ -1,14 +1,14 @@
 // Amazon Bedrock's CountTokens: an InvokeModel body in Base64, for models of Bedrock's own only and not in every region. Where
 // it does not work the answer is 501, and the client counts in its own way.
-import { log, messageOf } from "../log.ts";
-import { refusesKeys, sendSigned } from "./aws-post.ts";
-import type { AwsSigner } from "./aws-signing.ts";
+import { log, messageOf } from "../../log.ts";
+import { refusesKeys, sendSigned } from "./post.ts";
+import type { AwsSigner } from "./signing.ts";
 import { countBody } from "./bedrock-body.ts";
-import { readAtMost } from "./body.ts";
-import { cloudHeaders } from "./cloud-request.ts";
-import { type Exchange, UnsupportedCallError } from "./exchange.ts";
-import { withoutCredentials } from "./redaction.ts";
-import { messageIn } from "./refused-items.ts";
+import { readAtMost } from "../answer/body.ts";
+import { cloudHeaders } from "../request/cloud-request.ts";
+import { type Exchange, UnsupportedCallError } from "../exchange.ts";
+import { withoutCredentials } from "../answer/redaction.ts";
+import { messageIn } from "../learning/refused-items.ts";
 
 /** How long a count may take, in milliseconds: clients ask for it in passing, and have another way. */
 const timeoutMs = 10_000;

@@ -1,6 +1,6 @@
 // `anthropic-beta`: a comma-separated list in a header, which some providers take in the body.
 import { fieldValue } from "./call.ts";
-import type { OutboundCall } from "./upstream.ts";
+import type { OutboundCall } from "../upstream.ts";
 
 /** The betas a request asks for, each once, in order, without those left out. */
 export function betasOf(headers: Headers, without: ReadonlySet<string>): string[] {

@@ -1,5 +1,5 @@
 // A request on its way out, once, to the host that is configured and no other; and the proof that it comes from us.
-import type { Credential } from "./credential.ts";
+import type { Credential } from "../credential.ts";
 
 /**
  * Sends it, once. A redirect is not followed: it would take the prompt and the credential to a host nobody configured.

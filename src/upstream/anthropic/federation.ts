@@ -1,11 +1,11 @@
 // Workload identity federation for the Anthropic API: the identity token that a platform writes for this workload (a Kubernetes
 // service account's, say) is exchanged for a short-lived access token, so that no key is kept anywhere (RFC 7523 §2.1). When
 // an access token is renewed is in credential.ts; how it goes on a request in anthropic.ts.
-import type { UpstreamOf } from "../config/schema.ts";
-import { messageOf } from "../log.ts";
-import { readAtMost } from "./body.ts";
-import { post } from "./post.ts";
-import { createCredential, type Credential, type Renewable } from "./credential.ts";
+import type { UpstreamOf } from "../../config/schema.ts";
+import { messageOf } from "../../log.ts";
+import { readAtMost } from "../answer/body.ts";
+import { post } from "../request/post.ts";
+import { createCredential, type Credential, type Renewable } from "../credential.ts";
 
 /** The `auth` of an upstream that federates. */
 export type FederationConfig = Extract<

@@ -1,12 +1,12 @@
 // Amazon Bedrock's Messages endpoint ("Mantle"): the Messages API under AWS's signature, model and betas where the Messages API
 // has them.
-import type { UpstreamOf } from "../config/schema.ts";
-import { sendSigned } from "./aws-post.ts";
-import { createAwsSigner } from "./aws-signing.ts";
-import { betasOf, setBetas } from "./betas.ts";
-import { cloudBody, cloudHeaders, modelChange, requestTagsBeta } from "./cloud-request.ts";
-import type { Dialect } from "./exchange.ts";
-import { createSseReader } from "./sse.ts";
+import type { UpstreamOf } from "../../config/schema.ts";
+import { sendSigned } from "./post.ts";
+import { createAwsSigner } from "./signing.ts";
+import { betasOf, setBetas } from "../request/betas.ts";
+import { cloudBody, cloudHeaders, modelChange, requestTagsBeta } from "../request/cloud-request.ts";
+import type { Dialect } from "../exchange.ts";
+import { createSseReader } from "../answer/sse.ts";
 
 /**
  * @param options.userAgent our own product token.

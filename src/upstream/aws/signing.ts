@@ -1,11 +1,11 @@
 // AWS Signature Version 4 over a request that is ready to go, or an Amazon Bedrock API key as a bearer. Whose keys sign is
-// aws-credentials.ts's and aws-assume-role.ts's.
+// credentials.ts's and assume-role.ts's.
 import { createHash, createHmac } from "node:crypto";
 import { SignatureV4 } from "@smithy/signature-v4";
-import type { Principal } from "../session.ts";
-import { type AssumeRole, createRoleSessions } from "./aws-assume-role.ts";
-import { type AwsAuth, type AwsKeys, createAwsCredential } from "./aws-credentials.ts";
-import type { Credential } from "./credential.ts";
+import type { Principal } from "../../session.ts";
+import { type AssumeRole, createRoleSessions } from "./assume-role.ts";
+import { type AwsAuth, type AwsKeys, createAwsCredential } from "./credentials.ts";
+import type { Credential } from "../credential.ts";
 
 export type AwsRequest = {
   readonly method: "POST";

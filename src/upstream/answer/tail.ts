@@ -1,5 +1,5 @@
 // The end of a byte stream so far: bytes of something that has not arrived whole, kept until it has. What counts as whole is
-// decided in sse.ts and aws-event-stream.ts.
+// decided in sse.ts and event-stream.ts.
 import { UpstreamStreamError } from "./event-relay.ts";
 
 export type Tail = {

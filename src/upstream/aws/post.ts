@@ -1,8 +1,8 @@
 // A request to AWS on its way out: signed last, when nothing changes any more. Keys that AWS has no use for are not used again.
-import { areStaleKeys } from "./aws-credentials.ts";
-import type { AwsSigner } from "./aws-signing.ts";
-import { post } from "./post.ts";
-import type { OutboundCall } from "./upstream.ts";
+import { areStaleKeys } from "./credentials.ts";
+import type { AwsSigner } from "./signing.ts";
+import { post } from "../request/post.ts";
+import type { OutboundCall } from "../upstream.ts";
 
 /** @throws when there is no credential, or no answer came. */
 export async function sendSigned(

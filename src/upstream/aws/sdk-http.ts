@@ -1,6 +1,6 @@
 // How the AWS SDK's own clients (STS, single sign-on) reach AWS: through this runtime's fetch, which goes by HTTPS_PROXY as every
 // other request to an upstream does, where its `node:https`, the SDK's own choice, does not.
-import { readAtMost } from "./body.ts";
+import { readAtMost } from "../answer/body.ts";
 
 /** Longest answer. One with credentials in it takes some 2 KiB. */
 const answerBytesMax = 256 * 1024;

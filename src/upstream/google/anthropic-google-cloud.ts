@@ -1,9 +1,9 @@
 // Anthropic's own platform on Google Cloud: the Messages API as it is, below a path that names project and workspace, with a
 // credential of Google's.
-import type { UpstreamOf } from "../config/schema.ts";
-import type { Dialect } from "./exchange.ts";
-import { createMessagesDialect } from "./messages-dialect.ts";
-import { createGoogleCredential } from "./google-credentials.ts";
+import type { UpstreamOf } from "../../config/schema.ts";
+import type { Dialect } from "../exchange.ts";
+import { createMessagesDialect } from "../messages-dialect.ts";
+import { createGoogleCredential } from "./credentials.ts";
 
 type Config = UpstreamOf<"anthropicGoogleCloud">;
 

@@ -1,13 +1,13 @@
 // Amazon Bedrock's InvokeModel: the model in the path, betas in the body (bedrock-body.ts), the answer as an AWS event stream
 // (bedrock-events.ts). Counting tokens, an API of its own, is in bedrock-count.ts.
-import type { UpstreamOf } from "../config/schema.ts";
-import { sendSigned } from "./aws-post.ts";
-import { createAwsSigner } from "./aws-signing.ts";
+import type { UpstreamOf } from "../../config/schema.ts";
+import { sendSigned } from "./post.ts";
+import { createAwsSigner } from "./signing.ts";
 import { invokeBody } from "./bedrock-body.ts";
 import { createBedrockCount } from "./bedrock-count.ts";
 import { createBedrockEventReader } from "./bedrock-events.ts";
-import { cloudHeaders } from "./cloud-request.ts";
-import type { Dialect, Exchange } from "./exchange.ts";
+import { cloudHeaders } from "../request/cloud-request.ts";
+import type { Dialect, Exchange } from "../exchange.ts";
 
 /**
  * @param options.userAgent our own product token.

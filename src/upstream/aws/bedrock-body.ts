@@ -1,9 +1,14 @@
 // A Messages request as Amazon Bedrock wants it in the body of InvokeModel, and of CountTokens, which takes less.
-import { betasSent } from "./betas.ts";
-import { type FieldName, fieldText, fieldValue, type MessagesCall } from "./call.ts";
-import { anthropicVersion, type BodyChange, cloudBody, requestTagsBeta } from "./cloud-request.ts";
-import type { Omissions } from "./exchange.ts";
-import type { OutboundCall } from "./upstream.ts";
+import { betasSent } from "../request/betas.ts";
+import { type FieldName, fieldText, fieldValue, type MessagesCall } from "../request/call.ts";
+import {
+  anthropicVersion,
+  type BodyChange,
+  cloudBody,
+  requestTagsBeta,
+} from "../request/cloud-request.ts";
+import type { Omissions } from "../exchange.ts";
+import type { OutboundCall } from "../upstream.ts";
 
 /** The version of Bedrock's Messages format. */
 const bedrockVersion = "bedrock-2023-05-31";

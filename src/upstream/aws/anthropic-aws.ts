@@ -1,11 +1,11 @@
 // Claude Platform on AWS: Anthropic's own API behind AWS's front door. Nothing in a call changes; the workspace and the
 // credential, an API key or AWS's signature, come as headers.
-import type { UpstreamOf } from "../config/schema.ts";
-import { sendSigned } from "./aws-post.ts";
-import { createAwsSigner, createSecretSigner } from "./aws-signing.ts";
-import { messagesRequest } from "./cloud-request.ts";
-import type { Dialect } from "./exchange.ts";
-import { createSseReader } from "./sse.ts";
+import type { UpstreamOf } from "../../config/schema.ts";
+import { sendSigned } from "./post.ts";
+import { createAwsSigner, createSecretSigner } from "./signing.ts";
+import { messagesRequest } from "../request/cloud-request.ts";
+import type { Dialect } from "../exchange.ts";
+import { createSseReader } from "../answer/sse.ts";
 
 /**
  * @param options.userAgent our own product token.

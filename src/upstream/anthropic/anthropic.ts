@@ -1,19 +1,19 @@
 // The Anthropic API, or anything that speaks it (a proxy of your own): pass-through with our credential in place of the
 // developer's bearer. Bytes go both ways unchanged, but for the model id where the operator maps it. Where a federated access
 // token comes from is in federation.ts.
-import type { UpstreamOf } from "../config/schema.ts";
-import { log } from "../log.ts";
-import { betasOf, setBetas } from "./betas.ts";
-import { withModel } from "./call.ts";
-import { post } from "./post.ts";
-import { createLearningExchange } from "./compatibility.ts";
-import type { Credential } from "./credential.ts";
-import { editedBody, membersNamed } from "./edit.ts";
-import { type Exchange, nothingOmitted, type Omissions } from "./exchange.ts";
+import type { UpstreamOf } from "../../config/schema.ts";
+import { log } from "../../log.ts";
+import { betasOf, setBetas } from "../request/betas.ts";
+import { withModel } from "../request/call.ts";
+import { post } from "../request/post.ts";
+import { createLearningExchange } from "../learning/compatibility.ts";
+import type { Credential } from "../credential.ts";
+import { editedBody, membersNamed } from "../request/edit.ts";
+import { type Exchange, nothingOmitted, type Omissions } from "../exchange.ts";
 import { createFederatedCredential } from "./federation.ts";
-import { passThrough } from "./pass-through.ts";
-import { retryAfterMs } from "./retry-after.ts";
-import type { OutboundCall, TtfbMs, Upstream } from "./upstream.ts";
+import { passThrough } from "../answer/pass-through.ts";
+import { retryAfterMs } from "../answer/retry-after.ts";
+import type { OutboundCall, TtfbMs, Upstream } from "../upstream.ts";
 
 /** Client headers that go on, beside `x-stainless-*`. Everything else is between the client and us. */
 const passedHeaders = new Set([

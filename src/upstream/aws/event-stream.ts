@@ -5,8 +5,8 @@
 //
 // Lengths and checksums are 4 bytes each, big-endian. Source: https://smithy.io/2.0/aws/amazon-eventstream.html
 import { crc32 } from "node:zlib";
-import { UpstreamStreamError } from "./event-relay.ts";
-import { createTail } from "./tail.ts";
+import { UpstreamStreamError } from "../answer/event-relay.ts";
+import { createTail } from "../answer/tail.ts";
 
 export type Frame = {
   /** Those whose value is a string; all that a provider sends are. */

@@ -1,6 +1,6 @@
 // Reads what the gateway must know of a Messages request, and changes the one thing it may: the model. Everything else
 // stays the bytes that the client sent. Where the fields are is found by top-level.ts.
-import { ApiError } from "../http/errors.ts";
+import { ApiError } from "../../http/errors.ts";
 import { type Member, type Members, topLevelFinder } from "./top-level.ts";
 
 /** Top-level fields whose place in the body is recorded: those that some provider takes elsewhere. Each is refused when given twice. */

@@ -1,12 +1,12 @@
 // Learning what an upstream does not take (`compatibility: { learn: true }`): a 400 that names a beta or a body field which it
 // does not know is answered by the same request without that, once, and what helped is left out for a day. Which texts name
 // what, and what may never be left out, is in refused-items.ts; how it is left out is each provider's.
-import { log } from "../log.ts";
-import { betasSent } from "./betas.ts";
-import { readAtMost } from "./body.ts";
-import { type Exchange, nothingOmitted, type Omissions } from "./exchange.ts";
+import { log } from "../../log.ts";
+import { betasSent } from "../request/betas.ts";
+import { readAtMost } from "../answer/body.ts";
+import { type Exchange, nothingOmitted, type Omissions } from "../exchange.ts";
 import { type Item, messageIn, refusedItems } from "./refused-items.ts";
-import type { OutboundCall } from "./upstream.ts";
+import type { OutboundCall } from "../upstream.ts";
 
 /** As much of a refusal as is read. */
 const refusalBytesMax = 64 * 1024;

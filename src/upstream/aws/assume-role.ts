@@ -1,12 +1,12 @@
 // A role that the gateway assumes at AWS's Security Token Service for an upstream: one session for all developers, or one for
-// each, so that CloudTrail and IAM tell them apart. The keys that assume it are aws-credentials.ts's.
+// each, so that CloudTrail and IAM tell them apart. The keys that assume it are credentials.ts's.
 import { createHash } from "node:crypto";
-import type { UpstreamOf } from "../config/schema.ts";
-import type { Principal } from "../session.ts";
-import { areStaleKeys, type AwsKeys, causeOf, loadSdk, renewableKeys } from "./aws-credentials.ts";
-import { createSdkRequestHandler } from "./aws-http.ts";
-import { createCredential, type Credential, type Renewable } from "./credential.ts";
-import { PrincipalUnfitError } from "./upstream.ts";
+import type { UpstreamOf } from "../../config/schema.ts";
+import type { Principal } from "../../session.ts";
+import { areStaleKeys, type AwsKeys, causeOf, loadSdk, renewableKeys } from "./credentials.ts";
+import { createSdkRequestHandler } from "./sdk-http.ts";
+import { createCredential, type Credential, type Renewable } from "../credential.ts";
+import { PrincipalUnfitError } from "../upstream.ts";
 
 export type AssumeRole = NonNullable<UpstreamOf<"bedrock">["assume_role"]>;
 

@@ -1,14 +1,14 @@
 // Who the gateway is to AWS: the keys of gateway.yaml, or those of AWS's default chain (environment, shared files, web identity,
-// container and instance metadata, single sign-on). Roles that it assumes with them are aws-assume-role.ts's; when keys are
+// container and instance metadata, single sign-on). Roles that it assumes with them are assume-role.ts's; when keys are
 // renewed is credential.ts's.
-import { log, messageOf } from "../log.ts";
-import { createSdkRequestHandler } from "./aws-http.ts";
+import { log, messageOf } from "../../log.ts";
+import { createSdkRequestHandler } from "./sdk-http.ts";
 import {
   createCredential,
   type Credential,
   type CredentialOptions,
   type Renewable,
-} from "./credential.ts";
+} from "../credential.ts";
 
 /** As the SDK has them. */
 export type AwsKeys = {

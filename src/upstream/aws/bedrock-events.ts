@@ -1,8 +1,8 @@
 // What the frames of Bedrock's InvokeModelWithResponseStream mean: each chunk holds one event of the Messages API, which becomes
-// the server-sent event that it is elsewhere; an exception ends the stream. The framing is in aws-event-stream.ts.
-import { createFrameReader, type Frame } from "./aws-event-stream.ts";
-import { type EventReader, UpstreamStreamError } from "./event-relay.ts";
-import { topLevelFinder } from "./top-level.ts";
+// the server-sent event that it is elsewhere; an exception ends the stream. The framing is in event-stream.ts.
+import { createFrameReader, type Frame } from "./event-stream.ts";
+import { type EventReader, UpstreamStreamError } from "../answer/event-relay.ts";
+import { topLevelFinder } from "../request/top-level.ts";
 
 /** How Bedrock begins every event. A name of other characters could end the line that it is written on. */
 const usualStart = /^\{"type":"([\w.-]{1,64})"/;

@@ -3,9 +3,9 @@
 import { betasOf, setBetas } from "./betas.ts";
 import { type FieldName, fieldText, fieldValue, type MessagesCall } from "./call.ts";
 import { editedBody, membersNamed } from "./edit.ts";
-import type { Omissions } from "./exchange.ts";
+import type { Omissions } from "../exchange.ts";
 import type { Member } from "./top-level.ts";
-import type { OutboundCall } from "./upstream.ts";
+import type { OutboundCall } from "../upstream.ts";
 
 /** The beta that announces `tags`, which some clouds refuse together with the field. */
 export const requestTagsBeta = "request-tags-2026-08-21";

@@ -2,7 +2,7 @@
 // developer gets fixed copy by status; of a 400 or 413, whose cause is the request itself, either the word for it that
 // Claude Code acts on, or the message when it comes from the model's API (Anthropic's envelope). Which texts make which word
 // is in capability.ts, what is taken out of a message in redaction.ts; the full text is for the log, which cloud.ts writes.
-import type { ApiErrorType } from "../http/errors.ts";
+import type { ApiErrorType } from "../../http/errors.ts";
 import { capabilityRejected } from "./capability.ts";
 import { redacted } from "./redaction.ts";
 

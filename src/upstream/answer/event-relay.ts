@@ -1,8 +1,8 @@
 // A cloud's streamed answer on its way to the client as server-sent events: whole events only, a ping when it is silent for
 // long, and a last `event: error` when it breaks. How bytes become events is the reader's: sse.ts, bedrock-events.ts.
 import type { ReadableStreamReadResult } from "node:stream/web";
-import { errorEnvelope } from "../http/errors.ts";
-import { messageOf } from "../log.ts";
+import { errorEnvelope } from "../../http/errors.ts";
+import { messageOf } from "../../log.ts";
 
 /** Turns the bytes of one streamed answer, as they arrive, into whole server-sent events. Of no use once it has thrown. */
 export type EventReader = {

@@ -2,8 +2,8 @@
 // key file named in gateway.yaml, which google-auth-library turns into an OAuth access token; or such a token itself. When a token is asked for, and
 // how long it serves, is credential.ts's.
 import type { AuthClient } from "google-auth-library";
-import { fixedProof, type Proof } from "./post.ts";
-import { createCredential, type Credential, type CredentialOptions } from "./credential.ts";
+import { fixedProof, type Proof } from "../request/post.ts";
+import { createCredential, type Credential, type CredentialOptions } from "../credential.ts";
 
 type Sdk = typeof import("google-auth-library");
 

@@ -1,18 +1,18 @@
 // Claude on Google Cloud (Vertex AI): the model is in the path, the API version in the body, and the credential is Google's.
-import type { UpstreamOf } from "../config/schema.ts";
-import { betasOf, setBetas } from "./betas.ts";
+import type { UpstreamOf } from "../../config/schema.ts";
+import { betasOf, setBetas } from "../request/betas.ts";
 import {
   anthropicVersion,
   type BodyChange,
   cloudBody,
   cloudHeaders,
   requestTagsBeta,
-} from "./cloud-request.ts";
-import { postAs } from "./post.ts";
-import type { Dialect, Omissions } from "./exchange.ts";
-import { createGoogleCredential } from "./google-credentials.ts";
-import { createSseReader } from "./sse.ts";
-import type { OutboundCall } from "./upstream.ts";
+} from "../request/cloud-request.ts";
+import { postAs } from "../request/post.ts";
+import type { Dialect, Omissions } from "../exchange.ts";
+import { createGoogleCredential } from "./credentials.ts";
+import { createSseReader } from "../answer/sse.ts";
+import type { OutboundCall } from "../upstream.ts";
 
 const apiVersion = "vertex-2023-10-16";
 

@@ -1,10 +1,10 @@
 // What an upstream's 400 complains of, when it is one beta or one top-level body field that it does not know: which texts say
 // that, and which items may ever be left out. What is then sent again, and what is remembered, is in compatibility.ts.
-import { betasSent } from "./betas.ts";
-import { requestTagsBeta } from "./cloud-request.ts";
-import { membersNamed } from "./edit.ts";
-import type { Omissions } from "./exchange.ts";
-import type { OutboundCall } from "./upstream.ts";
+import { betasSent } from "../request/betas.ts";
+import { requestTagsBeta } from "../request/cloud-request.ts";
+import { membersNamed } from "../request/edit.ts";
+import type { Omissions } from "../exchange.ts";
+import type { OutboundCall } from "../upstream.ts";
 
 export type Item = { readonly kind: "beta" | "field"; readonly name: string };
 

@@ -1,8 +1,8 @@
 // Who we are to Microsoft Foundry without an API key: an access token from Microsoft Entra, which @azure/identity obtains with
 // whatever identity the environment has (client secret or certificate, workload identity, managed identity, a developer's own).
 // When a token is asked for, and how long it serves, is credential.ts's.
-import type { Proof } from "./post.ts";
-import { createCredential, type Credential, type CredentialOptions } from "./credential.ts";
+import type { Proof } from "../request/post.ts";
+import { createCredential, type Credential, type CredentialOptions } from "../credential.ts";
 
 type AzureCloud = { readonly scope: string; readonly authorityHost?: string };
 
