@@ -1,7 +1,10 @@
 // The parts of the benchmark that could lie without anyone noticing: what is sent, what is counted, what is printed.
 import { afterAll, expect, test } from "bun:test";
 import { join } from "node:path";
-import { deltaChunk, streamEnd, streamHead } from "./answers.ts";
+import { createBedrockEventReader } from "../../src/upstream/aws/bedrock-events.ts";
+import { readAll } from "../support/frames.ts";
+import { messagesAnswers } from "./answers.ts";
+import { comparisonNames } from "./comparisons.ts";
 import { readOptions } from "./options.ts";
 import { cpuMicroseconds, keep, memoryBytes, run, endAll } from "./processes.ts";
 import { median, row, table } from "./report.ts";
@@ -80,12 +83,13 @@ test("streams that end early, are refused or never end are counted as failed", a
 });
 
 test("events that arrive together are counted one by one, and an end in pieces is seen", async () => {
+  const { streamHead, delta, streamEnd } = messagesAnswers;
   using listener = Bun.listen({
     hostname: "127.0.0.1",
     port: 0,
     socket: {
       async data(socket) {
-        socket.write(Buffer.concat([streamHead, deltaChunk, deltaChunk, deltaChunk]));
+        socket.write(Buffer.concat([streamHead, delta, delta, delta]));
         await Bun.sleep(20);
         socket.write(streamEnd.subarray(0, -3));
         await Bun.sleep(20);
@@ -123,6 +127,28 @@ test("the upstream reads a whole request before it answers, by JSON or by a stre
   }
 });
 
+test("Bedrock answers by its path, a stream with the same events in its own frames", async () => {
+  const port = await startUpstream({ events: 3, gapMs: 10 });
+  const body = conversationBody(1_024, { stream: true });
+  const post = (path: string, authorization: string) =>
+    fetch(`http://127.0.0.1:${port}${path}`, { method: "POST", headers: { authorization }, body });
+  const signed = "AWS4-HMAC-SHA256 Credential=of/nobody";
+  const plain = await (await post("/v1/messages", "none")).text();
+  expect(plain.split("event: content_block_delta").length).toBe(4);
+
+  const streamed = await post("/model/us.anthropic.x-v1%3A0/invoke-with-response-stream", signed);
+  expect(streamed.headers.get("content-type")).toBe("application/vnd.amazon.eventstream");
+  expect(readAll(createBedrockEventReader(), [await streamed.bytes()])).toEqual({
+    events: plain,
+    broke: undefined,
+  });
+  const whole = await post("/model/us.anthropic.x-v1%3A0/invoke", signed);
+  expect(await whole.json()).toMatchObject({ type: "message" });
+  for (const operation of ["invoke", "invoke-with-response-stream"]) {
+    expect((await post(`/model/us.anthropic.x/${operation}`, "Bearer of-nobody")).status).toBe(403);
+  }
+});
+
 test("CPU, that of the kernel too, and memory of a process include those of its children", async () => {
   const child = keep(
     Bun.spawn(
@@ -153,12 +179,13 @@ test("a command that fails or hangs is an error and not a figure", async () => {
 test("a row compares medians and says whether its target is met", () => {
   expect(median([9, 1, 2])).toBe(2);
   expect(median([4, 1, 2, 3])).toBe(2.5);
-  const rounds = { nginx: [10, 12, 500], gateway: [60, 600, 72] };
+  const rounds = { base: [10, 12, 500], gateway: [60, 600, 72] };
   const missed = row("1 KB", "CPU per request", "µs", rounds, { of: "ratio", max: 5 });
-  expect(missed).toMatchObject({ nginx: 12, gateway: 72, ratio: 6, met: false });
+  expect(missed).toMatchObject({ base: 12, gateway: 72, ratio: 6, met: false });
   const met = row("1 KB", "latency p50", "ms", rounds, { of: "figure", max: 72 });
   expect(met.met).toBe(true);
-  const lines = table([missed, met]).split("\n");
+  const lines = table([missed, met], { base: "nginx", gateway: "ours" }).split("\n");
+  expect(lines[0]).toMatch(/\| +nginx \| +ours \|/);
   expect(new Set(lines.map((line) => line.length)).size).toBe(1);
   expect(lines[2]).toContain("≤ 5× missed");
   expect(lines[3]).toContain("≤ 72 ms met");
@@ -171,6 +198,14 @@ test("an unknown option and a target without a place for the configuration are r
   expect(readOptions(["--targt", "x"], {})).toEqual({ wrong: expect.stringContaining("--targt") });
   expect(readOptions([], { BENCH_BINARY: "/opt/gateway" })).toMatchObject({
     command: "'/opt/gateway' --config {config}",
+    only: comparisonNames,
+  });
+});
+
+test("one comparison is made where one is named, and another name is refused", () => {
+  expect(readOptions(["--only", "bedrock"], {})).toMatchObject({ only: ["bedrock"] });
+  expect(readOptions(["--only", "vertex"], {})).toEqual({
+    wrong: expect.stringContaining("nginx, bedrock"),
   });
 });
 

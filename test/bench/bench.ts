@@ -1,17 +1,19 @@
-// `bun run bench`: the built gateway beside nginx as plain reverse proxy, in one run on one machine. Both stand before
-// the same upstream and are measured in turns, so that what else the machine does touches both. This file is the order
-// of things and what is closed at the end; what is measured is in rounds.ts, processes are in processes.ts.
+// `bun run bench`: the built gateway beside nginx as plain reverse proxy, and in front of Amazon Bedrock beside in front of
+// Anthropic, in one run on one machine. Both sides stand before the same upstream and are measured in turns, so that what
+// else the machine does touches both. This file is the order of things and what is closed at the end; what is measured is in
+// comparisons.ts, how often in rounds.ts, processes are in processes.ts.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { arch, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import { prepareGateway } from "./gateway.ts";
+import { type Comparison, comparisons, conditions, type Contender } from "./comparisons.ts";
+import { smallBody, stream, streamBody } from "./comparisons.ts";
+import { mintBearer, prepareGateway, type Provider } from "./gateway.ts";
 import { requireAnswers } from "./measure.ts";
-import { type Options, readOptions, usage } from "./options.ts";
+import { type Options, type Plan, readOptions, usage } from "./options.ts";
 import { endAll, executableBytes, keep, memoryBytes, type Server } from "./processes.ts";
-import { each, type Rounds, row, type Side, sides, table } from "./report.ts";
+import { each, type Rounds, type Row, row, sides, table } from "./report.ts";
 import { requestHeaders } from "./requests.ts";
-import { failures, measureBodies, measureBoots, measureStreams } from "./rounds.ts";
-import { conditions, processTargets, smallBody, stream, streamBody } from "./rounds.ts";
+import { failures, type Measured, measureBodies, measureBoots, measureStreams } from "./rounds.ts";
 import { findTools, nginxStarter, type Tools, toolVersions } from "./tools.ts";
 
 /** The whole run, in milliseconds. A gateway that hangs ends here. */
@@ -75,52 +77,74 @@ async function compare(
 ): Promise<void> {
   const upstreamPort = await startUpstream();
   const postgresUrl = options.postgresUrl ?? (await freshDatabase(beside));
-  const gateway = await prepareGateway({
-    command: options.command,
-    directory,
-    upstreamPort,
-    postgresUrl,
-  });
-  beside.push(gateway.close);
-  const headers = requestHeaders(gateway.bearer);
-  const start: Record<Side, () => Promise<Server>> = {
-    nginx: nginxStarter(tools, directory, upstreamPort),
-    gateway: gateway.start,
+  const gatewayStarter = (provider: Provider) => {
+    const { command } = options;
+    const gateway = prepareGateway({ provider, command, directory, upstreamPort, postgresUrl });
+    beside.push(gateway.close);
+    return gateway.start;
   };
+  const starters: Record<Contender, () => Promise<Server>> = {
+    nginx: nginxStarter(tools, directory, upstreamPort),
+    anthropic: gatewayStarter("anthropic"),
+    bedrock: gatewayStarter("bedrock"),
+  };
+  const described = options.command.replaceAll(process.cwd(), ".");
   const machine = `${cpus()[0]?.model ?? arch()}, ${cpus().length} cores`;
   const versions = [`Bun ${Bun.version}`, ...(await toolVersions(tools))];
-  console.log(`${gateway.described}\n${machine}; ${versions.join(", ")}\n${conditions}`);
+  console.log(`${described}\n${machine}; ${versions.join(", ")}\n${conditions}`);
 
-  const boots = await measureBoots(start, options.plan);
-  const servers = { nginx: await start.nginx(), gateway: await start.gateway() };
+  const headers = requestHeaders(await mintBearer());
+  const measured = [];
+  for (const name of options.only) {
+    const { title, names } = comparisons[name];
+    const { rows, loads, boots } = await measure(comparisons[name], starters, options.plan, {
+      tools,
+      directory,
+      headers,
+    });
+    console.log(`\n${title}\n\n${table(rows, names)}`);
+    for (const line of loads.flatMap((load) => failures(load, names))) console.log(line);
+    const ofLoads = loads.map((load) => ({ name: load.name, rounds: load.rounds }));
+    const rounds = [...ofLoads, { name: "boot", rounds: boots }];
+    measured.push({ title, names, rows, rounds });
+  }
+  if (options.jsonPath === undefined) return;
+  const run = { at: new Date().toISOString(), described, machine, versions, plan: options.plan };
+  const json = JSON.stringify({ ...run, comparisons: measured }, null, 2);
+  writeFileSync(options.jsonPath, `${json}\n`);
+}
+
+/** All of one comparison, by servers of its own. */
+async function measure(
+  comparison: Comparison,
+  starters: Record<Contender, () => Promise<Server>>,
+  plan: Plan,
+  load: { tools: Tools; directory: string; headers: Record<string, string> },
+): Promise<{ rows: Row[]; loads: Measured[]; boots: Rounds<number> }> {
+  const { contenders, bodies, streams, warmUp, rest, boot } = comparison;
+  const { tools, headers } = load;
+  const start = each((side) => starters[contenders[side]]);
+  const boots = await measureBoots(start, plan);
+  const servers = { base: await start.base(), gateway: await start.gateway() };
   await Bun.sleep(settleMs);
-  const rest = each((side) => [memoryBytes(servers[side].pid).now]);
+  const atRest = each((side) => [memoryBytes(servers[side].pid).now]);
   const samples = { json: smallBody, stream: streamBody, headers };
   for (const side of sides) await requireAnswers(servers[side], samples);
   const loads = [
-    ...(await measureBodies(tools, servers, options.plan, { headers, directory })),
-    ...(await measureStreams(servers, options.plan, headers)),
+    ...(await measureBodies(tools, servers, bodies, plan, load)),
+    ...(await measureStreams(servers, { measured: streams, warmUp }, plan, headers)),
   ];
   const peak = each((side) => [memoryBytes(servers[side].pid).peak]);
   const size = each((side) => [executableBytes(servers[side].pid)]);
-
+  for (const side of sides) await servers[side].stop();
   const rows = [
-    ...loads.flatMap((load) => load.rows),
-    row("process", "RSS at rest", "MB", megabytes(rest), processTargets.restMegabytes),
+    ...loads.flatMap((measured) => measured.rows),
+    row("process", "RSS at rest", "MB", megabytes(atRest), rest),
     row("process", "RSS, peak of the run", "MB", megabytes(peak)),
-    row("process", "boot to listening", "ms", boots, processTargets.bootMs),
+    row("process", "boot to listening", "ms", boots, boot),
     row("process", "binary", "MB", megabytes(size)),
   ];
-  console.log(`\n${table(rows)}`);
-  for (const line of loads.flatMap(failures)) console.log(line);
-  if (options.jsonPath === undefined) return;
-  const { described } = gateway;
-  const rounds = [
-    ...loads.map((load) => ({ name: load.name, rounds: load.rounds })),
-    { name: "boot", rounds: boots },
-  ];
-  const run = { at: new Date().toISOString(), described, machine, versions, plan: options.plan };
-  writeFileSync(options.jsonPath, `${JSON.stringify({ ...run, rows, rounds }, null, 2)}\n`);
+  return { rows, loads, boots };
 }
 
 /** Starts the upstream and resolves with its port. */

@@ -1,39 +1,59 @@
-// The measured gateway: its configuration, the identity provider its boot asks, a bearer nobody signed in for, and how
-// to start it. It is driven from outside only, so that any gateway with the same configuration can be measured.
+// A measured gateway: its configuration, the identity provider its boot asks, a bearer nobody signed in for, and how to
+// start it. It is driven from outside only, so that any gateway with the same configuration can be measured.
 import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SignJWT } from "jose";
 import { freePort, type Server, startServer } from "./processes.ts";
 
+/** An entry of `upstreams:` by provider. The keys are those of AWS's documentation: every request is signed, none is checked. */
+const upstreamEntry = {
+  anthropic: (origin: string) => ({
+    provider: "anthropic",
+    base_url: origin,
+    auth: { api_key: "sk-bench" },
+  }),
+  bedrock: (origin: string) => ({
+    provider: "bedrock",
+    region: "us-east-1",
+    base_url: origin,
+    auth: {
+      aws_access_key_id: "AKIAIOSFODNN7EXAMPLE",
+      aws_secret_access_key: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    },
+  }),
+};
+export type Provider = keyof typeof upstreamEntry;
+
+/** Of every measured gateway, as of replicas: a bearer of one is good at the other. */
+const publicUrl = "http://localhost";
 const jwtSecret = "a secret of the benchmark, of no use elsewhere";
 
 export type Gateway = {
-  readonly bearer: string;
-  /** One line on what is measured. */
-  readonly described: string;
   readonly start: () => Promise<Server>;
   /** Ends what stands beside the gateway, not the gateway. */
   readonly close: () => Promise<void>;
 };
 
 /**
- * Writes gateway.yaml for one upstream and one database.
+ * Writes gateway.yaml for one upstream of that provider and one database.
+ * @param options.directory gets a directory of the gateway's own.
  * @param options.command a command line with `{config}` in it, run by the shell with `exec`.
  */
-export async function prepareGateway(options: {
+export function prepareGateway(options: {
+  provider: Provider;
   command: string;
   directory: string;
   upstreamPort: number;
   postgresUrl: string;
-}): Promise<Gateway> {
+}): Gateway {
   const port = freePort();
   const identityProvider = serveDiscovery();
-  const publicUrl = `http://localhost:${port}`;
-  const home = join(options.directory, "home");
-  mkdirSync(home);
-  const configPath = join(options.directory, "gateway.yaml");
-  const stderrPath = join(options.directory, "gateway.stderr");
+  const directory = join(options.directory, options.provider);
+  const home = join(directory, "home");
+  mkdirSync(home, { recursive: true });
+  const configPath = join(directory, "gateway.yaml");
+  const stderrPath = join(directory, "gateway.stderr");
   // JSON is YAML.
   writeFileSync(
     configPath,
@@ -46,13 +66,7 @@ export async function prepareGateway(options: {
       },
       session: { jwt_secret: jwtSecret, ttl_hours: 1 },
       store: { postgres_url: options.postgresUrl },
-      upstreams: [
-        {
-          provider: "anthropic",
-          base_url: `http://127.0.0.1:${options.upstreamPort}`,
-          auth: { api_key: "sk-bench" },
-        },
-      ],
+      upstreams: [upstreamEntry[options.provider](`http://127.0.0.1:${options.upstreamPort}`)],
       auto_include_builtin_models: true,
     }),
     { mode: 0o600 },
@@ -67,15 +81,13 @@ export async function prepareGateway(options: {
     CLAUDE_GATEWAY_ALLOW_LOOPBACK: "1",
   };
   return {
-    bearer: await mintBearer(publicUrl),
-    described: options.command.replaceAll(process.cwd(), "."),
-    start: () => startServer("gateway", { argv, env, stderrPath }, port),
+    start: () => startServer(`gateway (${options.provider})`, { argv, env, stderrPath }, port),
     close: identityProvider.close,
   };
 }
 
 /** A bearer as the gateway mints it after a sign-in: HS256, `kid` is the first 16 hex digits of the secret's SHA-256. */
-function mintBearer(issuer: string): Promise<string> {
+export function mintBearer(): Promise<string> {
   const kid = createHash("sha256").update(jwtSecret).digest("hex").slice(0, 16);
   const claims = {
     sub: "ada",
@@ -85,7 +97,7 @@ function mintBearer(issuer: string): Promise<string> {
   };
   return new SignJWT(claims)
     .setProtectedHeader({ alg: "HS256", typ: "JWT", kid })
-    .setIssuer(issuer)
+    .setIssuer(publicUrl)
     .setAudience("claude-gateway")
     .setIssuedAt()
     .setExpirationTime("1h")

@@ -1,16 +1,18 @@
 // The command line of the benchmark.
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { type ComparisonName, comparisonNames } from "./comparisons.ts";
 
 export const usage = `usage: bun test/bench/bench.ts [options]
   --binary FILE     the built gateway to measure (default $BENCH_BINARY, then dist/claude-gateway)
   --target COMMAND  any other gateway: a command line with {config} in it
   --postgres URL    an empty database to use, instead of starting PostgreSQL
-  --quick           fewer and shorter rounds: under 45 seconds, for a first look
+  --only WHICH      one of the comparisons: nginx (with the gateway) or bedrock (with anthropic)
+  --quick           fewer and shorter rounds: about a minute, for a first look
   --json FILE       write every figure of every round to FILE
 Targets are printed beside the figures. The exit code is 0 whether they are met or not.`;
 
-/** How much is measured. Rounds alternate between nginx and the gateway; a figure is the median over the rounds. */
+/** How much is measured. Rounds alternate between the sides of a comparison; a figure is the median over the rounds. */
 export type Plan = {
   readonly boots: number;
   readonly bodyRounds: number;
@@ -25,6 +27,8 @@ export type Options = {
   readonly command: string;
   readonly postgresUrl: string | undefined;
   readonly jsonPath: string | undefined;
+  /** The comparisons to make. */
+  readonly only: readonly ComparisonName[];
   readonly plan: Plan;
 };
 
@@ -55,11 +59,14 @@ export function readOptions(
   if (!command.includes("{config}")) {
     return { wrong: "--target needs {config} where the path of gateway.yaml belongs" };
   }
+  const only = comparisonNames.filter((name) => values.only === undefined || values.only === name);
+  if (only.length === 0) return { wrong: `--only takes one of ${comparisonNames.join(", ")}` };
   return {
     help: values.help,
     command,
     postgresUrl: values.postgres,
     jsonPath: values.json,
+    only,
     plan: values.quick ? quick : full,
   };
 }
@@ -72,6 +79,7 @@ function parse(argv: readonly string[]) {
         binary: { type: "string" },
         target: { type: "string" },
         postgres: { type: "string" },
+        only: { type: "string" },
         quick: { type: "boolean", default: false },
         json: { type: "string" },
         help: { type: "boolean", default: false },

@@ -1,19 +1,19 @@
-// From the measured figures to what is printed: medians, the ratio to nginx, the targets, one aligned table.
+// From the measured figures to what is printed: medians, the ratio of both sides, the targets, one aligned table.
 
-/** The sides of the comparison, in the order they are measured. */
-export const sides = ["nginx", "gateway"] as const;
+/** The sides of a comparison, in the order they are measured: the gateway, and before it what it is compared with. */
+export const sides = ["base", "gateway"] as const;
 export type Side = (typeof sides)[number];
 /** A figure, or a whole round, per side and round. */
 export type Rounds<T> = Record<Side, T[]>;
 
-/** What is aimed at: at most `max` times nginx's figure, or at most `max` in the row's own unit. */
+/** What is aimed at: at most `max` times the figure of the base, or at most `max` in the row's own unit. */
 export type Target = { readonly of: "ratio" | "figure"; readonly max: number };
 
 export type Row = {
   readonly what: string;
   readonly measure: string;
   readonly unit: string;
-  readonly nginx: number;
+  readonly base: number;
   readonly gateway: number;
   readonly ratio: number;
   readonly target: Target | undefined;
@@ -29,25 +29,28 @@ export function row(
   rounds: Rounds<number>,
   target?: Target,
 ): Row {
-  const [nginx, gateway] = [median(rounds.nginx), median(rounds.gateway)];
-  const ratio = gateway / nginx;
+  const [base, gateway] = [median(rounds.base), median(rounds.gateway)];
+  const ratio = gateway / base;
   const met =
     target === undefined ? undefined : (target.of === "ratio" ? ratio : gateway) <= target.max;
-  return { what, measure, unit, nginx, gateway, ratio, target, met };
+  return { what, measure, unit, base, gateway, ratio, target, met };
 }
 
 /** The same for both sides. */
 export function each<T>(of: (side: Side) => T): Record<Side, T> {
-  return { nginx: of("nginx"), gateway: of("gateway") };
+  return { base: of("base"), gateway: of("gateway") };
 }
 
-/** A Markdown table with aligned columns, readable as it is. */
-export function table(rows: readonly Row[]): string {
-  const header = ["", "", "nginx", "gateway", "ratio", "target"];
+/**
+ * A Markdown table with aligned columns, readable as it is.
+ * @param names what the sides are called.
+ */
+export function table(rows: readonly Row[], names: Record<Side, string>): string {
+  const header = ["", "", names.base, names.gateway, "ratio", "target"];
   const body = rows.map((line, index) => [
     rows[index - 1]?.what === line.what ? "" : line.what,
     line.measure,
-    figure(line.nginx, line.unit),
+    figure(line.base, line.unit),
     figure(line.gateway, line.unit),
     Number.isFinite(line.ratio) ? `${digits(line.ratio, 2)}×` : "–",
     targetText(line),

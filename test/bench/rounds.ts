@@ -1,47 +1,13 @@
-// What is measured, how often, in which order, and what is aimed at. One round of each kind is in measure.ts; medians,
-// ratios and the table are in report.ts.
+// How often each case is measured, and in which order. The cases are in comparisons.ts, one round of each kind in
+// measure.ts; medians, ratios and the table are in report.ts.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  type BodyRound,
-  bodyRound,
-  connections,
-  openWithinMs,
-  type StreamRound,
-  streamRound,
-} from "./measure.ts";
+import { type BodyCase, type StreamCase, stream, streamBody } from "./comparisons.ts";
+import { type BodyRound, bodyRound, type StreamRound, streamRound } from "./measure.ts";
 import type { Plan } from "./options.ts";
 import type { Server } from "./processes.ts";
 import { each, type Row, type Rounds, row, type Side, sides, type Target } from "./report.ts";
-import { conversationBody, documentBody } from "./requests.ts";
 import type { Tools } from "./tools.ts";
-
-/** Every stream is this long: the upstream sends that many events that far apart. */
-export const stream = { events: 200, gapMs: 10 } as const;
-
-/** What a reader of the table must know to repeat it. */
-export const conditions =
-  `Request bodies at ${connections} connections, answers of 1 KB; ` +
-  `streams of ${stream.events} events ${stream.gapMs} ms apart, all opened within ${openWithinMs / 1000} s.`;
-
-export const smallBody = conversationBody(1_024, { stream: false });
-export const streamBody = conversationBody(1_024, { stream: true });
-
-const atMost = (times: number): Target => ({ of: "ratio", max: times });
-const bodyCases = [
-  { name: "1 KB", body: smallBody, cpu: atMost(6) },
-  { name: "90 KB", body: conversationBody(90 * 1_024, { stream: false }), cpu: undefined },
-  { name: "500 KB", body: conversationBody(500 * 1_024, { stream: false }), cpu: atMost(2.5) },
-  { name: "500 KB, one string", body: documentBody(500 * 1_024), cpu: atMost(2.5) },
-];
-const streamCases = [
-  { name: "200 streams", streams: 200, cpu: atMost(1.2), firstByte: undefined },
-  { name: "1,000 streams", streams: 1_000, cpu: atMost(1.2), firstByte: { of: "figure", max: 40 } },
-] as const;
-export const processTargets = {
-  restMegabytes: { of: "figure", max: 80 },
-  bootMs: { of: "figure", max: 150 },
-} as const;
 
 /** All rounds of one case, and what of them is printed. `failed` counts answers that were errors or never ended. */
 export type Measured = {
@@ -67,10 +33,11 @@ export async function measureBoots(
 export async function measureBodies(
   tools: Tools,
   servers: Record<Side, Server>,
+  bodies: readonly BodyCase[],
   plan: Plan,
   load: { headers: Record<string, string>; directory: string },
 ): Promise<Measured[]> {
-  const cases = bodyCases.map((of, index) => ({
+  const cases = bodies.map((of, index) => ({
     ...of,
     bodyPath: join(load.directory, `body-${index}.json`),
     rounds: each<BodyRound[]>(() => []),
@@ -95,23 +62,28 @@ export async function measureBodies(
   }));
 }
 
-/** Concurrent streams, read to their end. */
+/** Concurrent streams, read to their end. A round of each of `warmUp` goes before them and is not counted. */
 export async function measureStreams(
   servers: Record<Side, Server>,
+  streamsOf: { measured: readonly StreamCase[]; warmUp: readonly StreamCase[] },
   plan: Plan,
   headers: Record<string, string>,
 ): Promise<Measured[]> {
-  const cases = streamCases.map((of) => ({ ...of, rounds: each<StreamRound[]>(() => []) }));
+  const cases = streamsOf.measured.map((of) => ({ ...of, rounds: each<StreamRound[]>(() => []) }));
   const load = {
     events: stream.events,
     body: streamBody,
     headers,
     deadlineMs: plan.streamDeadlineMs,
   };
+  const measure = (side: Side, streams: number) => streamRound(servers[side], { ...load, streams });
+
+  for (const { streams } of streamsOf.warmUp) {
+    for (const side of sides) await measure(side, streams);
+  }
   for (let round = 0; round < plan.streamRounds; round += 1) {
     for (const { streams, rounds } of cases) {
-      for (const side of sides)
-        rounds[side].push(await streamRound(servers[side], { ...load, streams }));
+      for (const side of sides) rounds[side].push(await measure(side, streams));
     }
   }
   return cases.map(({ name, rounds, cpu, firstByte }) => ({
@@ -127,11 +99,11 @@ export async function measureStreams(
 }
 
 /** A line for each side and case in which answers failed: its figures are not to be trusted. */
-export function failures({ name, rounds }: Measured): string[] {
+export function failures({ name, rounds }: Measured, names: Record<Side, string>): string[] {
   return sides.flatMap((side) => {
     const failed = rounds[side].reduce((sum, round) => sum + round.failed, 0);
     return failed > 0
-      ? [`${side}, ${name}: ${failed} failed in ${rounds[side].length} rounds`]
+      ? [`${names[side]}, ${name}: ${failed} failed in ${rounds[side].length} rounds`]
       : [];
   });
 }

@@ -1,17 +1,25 @@
-// The model API of the benchmark, a process of its own: `bun upstream.ts '{"events":200,"gapMs":10}'` prints its port.
+// The model APIs of the benchmark, a process of its own: `bun upstream.ts '{"events":200,"gapMs":10}'` prints its port.
 // A raw TCP server, so that it costs little beside what is measured: it reads a request by its content-length and answers
-// one fixed JSON message, or, when the body ends with `"stream":true}`, one event stream at a fixed gap. It knows nothing
-// of gateways; the bytes it answers are in answers.ts, what is sent to it is in requests.ts.
+// one fixed JSON message or one event stream at a fixed gap. Below `/model/` it is Amazon Bedrock, where the path asks for a
+// stream; elsewhere the Messages API, where a body that ends with `"stream":true}` does. It knows nothing of gateways; the
+// bytes it answers are in answers.ts, what is sent to it is in requests.ts.
 import type { Socket } from "bun";
-import { deltaChunk, jsonAnswer, streamEnd, streamHead } from "./answers.ts";
+import { type Answers, bedrockAnswers, messagesAnswers } from "./answers.ts";
 import { streamBodyEnd } from "./requests.ts";
 
-type Stream = { readonly socket: Socket<Connection>; eventsLeft: number };
+type Stream = {
+  readonly socket: Socket<Connection>;
+  readonly answers: Answers;
+  eventsLeft: number;
+};
+/** What the head of a request says. */
+type Asked = { readonly answers: Answers; readonly byPath: "stream" | "json" | undefined };
 type Connection = {
   /** Bytes of a request head that has not ended yet. */
   head: Buffer;
   /** Bytes of the body still to come; `undefined` between requests. */
   bodyLeft: number | undefined;
+  asked: Asked;
   /** The last bytes of the body so far. */
   bodyEnd: Buffer;
   stream: Stream | undefined;
@@ -21,6 +29,7 @@ type Connection = {
 
 const headBytesMax = 64 * 1024;
 const nothing = Buffer.alloc(0);
+const messagesAsked: Asked = { answers: messagesAnswers, byPath: undefined };
 
 const options = readOptions(process.argv[2]);
 // One wheel of `gapMs` slots turned by one timer: a stream gets its events at the millisecond it began in, so that a
@@ -37,6 +46,7 @@ const listener = Bun.listen<Connection>({
       socket.data = {
         head: nothing,
         bodyLeft: undefined,
+        asked: messagesAsked,
         bodyEnd: nothing,
         stream: undefined,
         unsent: nothing,
@@ -70,12 +80,16 @@ function read(socket: Socket<Connection>, bytes: Buffer): void {
       }
       connection.head = nothing;
       connection.bodyEnd = nothing;
-      connection.bodyLeft = contentLength(head.toString("latin1", 0, headLength));
+      const headText = head.toString("latin1", 0, headLength);
+      const asked = askedBy(headText);
+      connection.bodyLeft = contentLength(headText);
       rest = head.subarray(headLength + 4);
-      if (connection.bodyLeft === undefined) {
-        socket.end("HTTP/1.1 411 Length Required\r\ncontent-length: 0\r\n\r\n");
+      if (asked === undefined || connection.bodyLeft === undefined) {
+        const status = asked === undefined ? "403 Forbidden" : "411 Length Required";
+        socket.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\n\r\n`);
         return;
       }
+      connection.asked = asked;
     }
     const part = rest.subarray(0, connection.bodyLeft);
     rest = rest.subarray(part.length);
@@ -91,15 +105,18 @@ function read(socket: Socket<Connection>, bytes: Buffer): void {
 }
 
 function answer(socket: Socket<Connection>): void {
-  if (socket.data.bodyEnd.toString("latin1") !== streamBodyEnd) {
-    write(socket, jsonAnswer);
+  const { asked, bodyEnd } = socket.data;
+  const { answers, byPath = bodyEnd.toString("latin1") === streamBodyEnd ? "stream" : "json" } =
+    asked;
+  if (byPath === "json") {
+    write(socket, answers.json);
     return;
   }
-  const stream = { socket, eventsLeft: options.events };
+  const stream = { socket, answers, eventsLeft: options.events };
   socket.data.stream = stream;
   // The slot turned last: the first event comes a whole gap from now.
   slots[turnedTo % options.gapMs]?.add(stream);
-  write(socket, streamHead);
+  write(socket, answers.streamHead);
 }
 
 function turn(): void {
@@ -113,13 +130,14 @@ function turn(): void {
 function sendEvent(stream: Stream): void {
   // A reader that is behind gets no more until it caught up.
   if (stream.socket.data.unsent.length > 0) return;
+  const { delta, streamEnd } = stream.answers;
   stream.eventsLeft -= 1;
   if (stream.eventsLeft > 0) {
-    write(stream.socket, deltaChunk);
+    write(stream.socket, delta);
     return;
   }
   stopStream(stream);
-  write(stream.socket, Buffer.concat([deltaChunk, streamEnd]));
+  write(stream.socket, Buffer.concat([delta, streamEnd]));
 }
 
 function stopStream(stream: Stream | undefined): void {
@@ -131,6 +149,14 @@ function stopStream(stream: Stream | undefined): void {
 function write(socket: Socket<Connection>, bytes: Buffer): void {
   const written = Math.max(0, socket.write(bytes));
   if (written < bytes.length) socket.data.unsent = bytes.subarray(written);
+}
+
+/** Undefined for Bedrock without a signature: what signing costs would be missing from the figures. */
+function askedBy(head: string): Asked | undefined {
+  const operation = /^POST \/model\/[^/ ]+\/(invoke|invoke-with-response-stream) /.exec(head)?.[1];
+  if (operation === undefined) return messagesAsked;
+  if (!/\r\nauthorization: AWS4-HMAC-SHA256 /i.test(head)) return undefined;
+  return { answers: bedrockAnswers, byPath: operation === "invoke" ? "json" : "stream" };
 }
 
 function contentLength(head: string): number | undefined {

@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ask } from "../support/calls.ts";
-import { bedrockFrame, cloudAnswer, messageEvents } from "../support/clouds.ts";
+import { cloudAnswer, messageEvents } from "../support/clouds.ts";
+import { chunkOf } from "../support/frames.ts";
 import {
   account,
   ids,
@@ -162,7 +163,11 @@ test.each([
       const error = { type: "error", error: { type: "api_error", message } };
       return new Response(
         isBedrock
-          ? Buffer.concat([bedrockFrame(start), bedrockFrame(error), Buffer.from(message)])
+          ? Buffer.concat([
+              chunkOf(JSON.stringify(start)),
+              chunkOf(JSON.stringify(error)),
+              Buffer.from(message),
+            ])
           : eventStream([start, error]),
         {
           headers: {

@@ -1,6 +1,6 @@
 // The model APIs of every provider as they answer on the wire, on one server that a test can bend: paths, event streams and
 // error bodies are each provider's own.
-import { EventStreamCodec } from "@smithy/eventstream-codec";
+import { chunkOf } from "./frames.ts";
 import { eventStream, type Seen } from "./scene.ts";
 
 /** What an API is made to do with the next requests. */
@@ -36,7 +36,7 @@ export function cloudAnswer({ url, body }: Seen, behaviour: Behaviour): Response
   const isBedrock = path.endsWith("/invoke-with-response-stream");
   if (isBedrock || path.endsWith(":streamRawPredict") || isStreamAsked(body)) {
     const parts = messageEvents.map((event) =>
-      isBedrock ? bedrockFrame(event) : Buffer.from(eventStream([event])),
+      isBedrock ? chunkOf(JSON.stringify(event)) : Buffer.from(eventStream([event])),
     );
     return new Response(behaviour === "breaks off" ? breaking(parts) : Buffer.concat(parts), {
       headers: {
@@ -70,22 +70,4 @@ async function* breaking(parts: readonly Uint8Array[]): AsyncGenerator<Uint8Arra
   yield Buffer.from(parts[2]?.slice(0, 20) ?? []);
   await Bun.sleep(20);
   throw new Error("lost");
-}
-
-const codec = new EventStreamCodec(
-  (bytes) => Buffer.from(bytes as Uint8Array).toString(),
-  (text) => Buffer.from(text),
-);
-
-/** One event as Bedrock frames it. */
-export function bedrockFrame(event: { type: string }): Uint8Array {
-  const bytes = Buffer.from(JSON.stringify(event)).toString("base64");
-  return codec.encode({
-    headers: {
-      ":event-type": { type: "string", value: "chunk" },
-      ":content-type": { type: "string", value: "application/json" },
-      ":message-type": { type: "string", value: "event" },
-    },
-    body: Buffer.from(JSON.stringify({ bytes, p: "abcdefgh" })),
-  });
 }

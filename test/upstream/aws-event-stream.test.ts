@@ -5,7 +5,7 @@ import { Int64 } from "@smithy/eventstream-codec";
 import * as fc from "fast-check";
 import { createFrameReader } from "../../src/upstream/aws/event-stream.ts";
 import { UpstreamStreamError } from "../../src/upstream/answer/event-relay.ts";
-import { encode, splitAt } from "./frames.ts";
+import { encode, splitAt } from "../support/frames.ts";
 
 type Read = {
   frames: { headers: Record<string, string>; payload: string }[];
@@ -17,8 +17,8 @@ function readFrames(chunks: readonly Uint8Array[]): Read {
   const frames: Read["frames"] = [];
   try {
     for (const chunk of chunks) {
-      reader.read(chunk, ({ headers, payload }) => {
-        const text = Buffer.from(payload).toString("latin1");
+      reader.read(chunk, ({ headers, bytes, payloadStart, payloadEnd }) => {
+        const text = Buffer.from(bytes).toString("latin1", payloadStart, payloadEnd);
         frames.push({ headers: Object.fromEntries(headers), payload: text });
       });
     }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { createBedrockEventReader } from "../../src/upstream/aws/bedrock-events.ts";
-import { chunkHolding, chunkOf, encode, exceptionOf, readAll, splitAt } from "./frames.ts";
+import { chunkHolding, chunkOf, encode, exceptionOf, readAll, splitAt } from "../support/frames.ts";
 
 const read = (...frames: Uint8Array[]) =>
   readAll(createBedrockEventReader(), [Buffer.concat(frames)]);

@@ -12,7 +12,7 @@ import { rejection } from "../support/idp.ts";
 import { awsHostsAsked } from "../support/proxy.ts";
 import { accessKeyIdOf, signedHeadersOf, verifySigV4 } from "../support/sigv4.ts";
 import { roleArn, sourceKeys, startSts, stsRegion } from "../support/sts.ts";
-import { chunkOf, readAll } from "./frames.ts";
+import { chunkOf, readAll } from "../support/frames.ts";
 
 clearAwsEnvironment();
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { createSseReader } from "../../src/upstream/answer/sse.ts";
-import { readAll, splitAt } from "./frames.ts";
+import { readAll, splitAt } from "../support/frames.ts";
 
 const mebibyte = 1024 * 1024;
 const start = 'event: message_start\ndata: {"type":"message_start"}\n\n';

@@ -100,11 +100,11 @@ export function relayEvents(
     answer = resolve;
     waitsSince = performance.now();
     silenceTimer ??= setTimeout(breakSilence, silenceMs);
-    if (readingSince === undefined) readOn();
+    if (readingSince === undefined) readOn(waitsSince);
   }
 
-  function readOn(): void {
-    readingSince = performance.now();
+  function readOn(since: number): void {
+    readingSince = since;
     source.read().then(take, breakOff);
   }
 
@@ -118,7 +118,7 @@ export function relayEvents(
         return give(over);
       }
       const events = reader.read(part.value);
-      if (events.length === 0) readOn();
+      if (events.length === 0) readOn(performance.now());
       else give({ done: false, value: events });
     } catch (error) {
       breakOff(error);

@@ -10,7 +10,7 @@ const carriageReturn = 0x0d;
 const eventBytesMax = 16 * 1024 * 1024;
 
 const errorNames = ["event: error", "event:error"].map((line) => Buffer.from(line));
-const errorStarts = ['data: {"type":"error"', 'data: {"type": "error"', 'data:{"type":"error"'].map(
+const errorData = ['data: {"type":"error"', 'data: {"type": "error"', 'data:{"type":"error"'].map(
   (line) => Buffer.from(line),
 );
 
@@ -63,9 +63,14 @@ function lineLength(bytes: Uint8Array, start: number, end: number): number {
 
 /** An event is an error by its name, and to clients that go by the data only, by its type. */
 function speaksOfError(bytes: Uint8Array, start: number, length: number): boolean {
-  const line = Buffer.from(bytes.buffer, bytes.byteOffset + start, Math.min(length, 32));
   return (
-    (length <= 12 && errorNames.some((name) => line.equals(name))) ||
-    errorStarts.some((begin) => line.subarray(0, begin.length).equals(begin))
+    errorNames.some((name) => name.length === length && startsWith(bytes, start, name)) ||
+    errorData.some((begin) => begin.length <= length && startsWith(bytes, start, begin))
   );
+}
+
+/** Byte by byte, as most lines differ soon: a view of them would cost more than the comparison. */
+function startsWith(bytes: Uint8Array, start: number, prefix: Uint8Array): boolean {
+  for (let at = 0; at < prefix.length; at++) if (bytes[start + at] !== prefix[at]) return false;
+  return true;
 }

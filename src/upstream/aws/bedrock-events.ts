@@ -6,6 +6,9 @@ import { topLevelFinder } from "../request/top-level.ts";
 
 /** How Bedrock begins every event. A name of other characters could end the line that it is written on. */
 const usualStart = /^\{"type":"([\w.-]{1,64})"/;
+/** How Bedrock writes the payload of a chunk: only base64 that is whole is taken this way. */
+const usualPayload =
+  /^\{"bytes":"((?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)"/;
 const typeName = /^"([\w.-]{1,64})"$/;
 
 const findType = topLevelFinder(["type"]);
@@ -36,13 +39,14 @@ export function createBedrockEventReader(): EventReader {
 }
 
 /** The event in a frame, a character for each of its bytes; empty when there is none for the client. */
-function eventOf({ headers, payload }: Frame): string {
+function eventOf(frame: Frame): string {
+  const { headers } = frame;
   const kind = headers.get(":message-type");
   switch (kind) {
     case "event":
-      return headers.get(":event-type") === "chunk" ? eventOfChunk(payload) : "";
+      return headers.get(":event-type") === "chunk" ? eventOfChunk(frame) : "";
     case "exception":
-      throw new UpstreamStreamError(`${headers.get(":exception-type")} ${utf8.decode(payload)}`);
+      throw new UpstreamStreamError(`${headers.get(":exception-type")} ${textOf(frame)}`);
     case "error":
       throw new UpstreamStreamError(
         `${headers.get(":error-code")} ${headers.get(":error-message")}`,
@@ -52,23 +56,37 @@ function eventOf({ headers, payload }: Frame): string {
   }
 }
 
-function eventOfChunk(payload: Uint8Array): string {
-  const json = jsonIn(payload);
+function eventOfChunk(frame: Frame): string {
+  const json = jsonIn(frame);
   const type = usualStart.exec(json)?.[1] ?? typeOf(json);
   if (type === "ping") return "";
   if (type === "error") throw new UpstreamStreamError(utf8.decode(bytesOf(json)));
-  return `event: ${type}\ndata: ${json.replaceAll(/[\r\n]/g, " ")}\n\n`;
+  return `event: ${type}\ndata: ${isOneLine(json) ? json : json.replaceAll(/[\r\n]/g, " ")}\n\n`;
 }
 
 /** `{"bytes":"<the JSON in base64>","p":"<padding, which hides the length>"}` */
-function jsonIn(payload: Uint8Array): string {
+function jsonIn(frame: Frame): string {
+  const usual = usualPayload.exec(latin1Of(frame))?.[1];
+  if (usual !== undefined) return atob(usual);
   try {
-    const { bytes } = JSON.parse(utf8.decode(payload)) as { bytes?: unknown };
+    const { bytes } = JSON.parse(textOf(frame)) as { bytes?: unknown };
     if (typeof bytes === "string") return atob(bytes);
   } catch {
     // Said below.
   }
   throw new UpstreamStreamError("a chunk of it cannot be read");
+}
+
+function textOf({ bytes, payloadStart, payloadEnd }: Frame): string {
+  return utf8.decode(bytes.subarray(payloadStart, payloadEnd));
+}
+
+function latin1Of({ bytes, payloadStart, payloadEnd }: Frame): string {
+  return Buffer.prototype.latin1Slice.call(bytes, payloadStart, payloadEnd);
+}
+
+function isOneLine(json: string): boolean {
+  return !json.includes("\n") && !json.includes("\r");
 }
 
 function typeOf(json: string): string {

@@ -11,7 +11,10 @@ import { createTail } from "../answer/tail.ts";
 export type Frame = {
   /** Those whose value is a string; all that a provider sends are. */
   readonly headers: ReadonlyMap<string, string>;
-  readonly payload: Uint8Array;
+  /** Of these bytes the payload is a part. They are to be read before `take` returns. */
+  readonly bytes: Uint8Array;
+  readonly payloadStart: number;
+  readonly payloadEnd: number;
 };
 
 export type FrameReader = {
@@ -34,19 +37,26 @@ const stringType = 7;
 /** Bytes of a value of each other type: true, false, byte, short, integer, long, and from 8 on timestamp and UUID. */
 const valueBytes = [0, 0, 1, 2, 4, 8, undefined, undefined, 8, 16];
 
+/** What each byte adds to a CRC-32 (ISO 3309, reflected). */
+const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let sum = byte;
+  for (let bit = 0; bit < 8; bit++) sum = sum & 1 ? (sum >>> 1) ^ 0xedb88320 : sum >>> 1;
+  return sum;
+});
+
 const utf8 = new TextDecoder();
 
 /** A reader of one stream. A payload is part of the chunk, not a copy. */
 export function createFrameReader(): FrameReader {
   const tail = createTail(frameBytesMax);
   // The headers of one answer's frames are nearly always the same bytes.
-  let knownBlock = Buffer.alloc(0);
-  let knownHeaders: ReadonlyMap<string, string> = new Map();
+  let knownBlock: Uint8Array = new Uint8Array();
+  let knownHeaders: Frame["headers"] = new Map();
 
-  function headersIn(block: Uint8Array): ReadonlyMap<string, string> {
-    if (!knownBlock.equals(block)) {
-      knownHeaders = readHeaders(block);
-      knownBlock = Buffer.from(block);
+  function headersIn(bytes: Uint8Array, start: number, end: number): Frame["headers"] {
+    if (!isSame(knownBlock, bytes, start, end)) {
+      knownBlock = bytes.slice(start, end);
+      knownHeaders = readHeaders(knownBlock);
     }
     return knownHeaders;
   }
@@ -57,30 +67,40 @@ export function createFrameReader(): FrameReader {
       let at = 0;
       while (bytes.length - at >= preludeBytes) {
         const totalBytes = numberAt(bytes, at);
-        const headerBytes = numberAt(bytes, at + 4);
+        const frameEnd = at + totalBytes;
+        const payloadStart = at + preludeBytes + numberAt(bytes, at + 4);
+        const payloadEnd = frameEnd - checksumBytes;
         // Before a length is believed: what one flipped bit makes of it may be awaited for ever.
-        if (crc32(bytes.subarray(at, at + 8)) !== numberAt(bytes, at + 8))
+        if (crc32OfLengths(bytes, at) !== numberAt(bytes, at + 8))
           throw damaged("the checksum of its lengths is wrong");
         if (totalBytes > frameBytesMax) throw damaged(`it is ${totalBytes} bytes long`);
-        if (headerBytes > totalBytes - preludeBytes - checksumBytes)
-          throw damaged("its headers do not fit in it");
-        if (bytes.length - at < totalBytes) break;
-
-        const headersStart = at + preludeBytes;
-        const payloadStart = headersStart + headerBytes;
-        const payloadEnd = at + totalBytes - checksumBytes;
+        if (payloadStart > payloadEnd) throw damaged("its headers do not fit in it");
+        if (frameEnd > bytes.length) break;
         if (crc32(bytes.subarray(at, payloadEnd)) !== numberAt(bytes, payloadEnd))
           throw damaged("its checksum is wrong");
-        take({
-          headers: headersIn(bytes.subarray(headersStart, payloadStart)),
-          payload: bytes.subarray(payloadStart, payloadEnd),
-        });
-        at += totalBytes;
+        const headers = headersIn(bytes, at + preludeBytes, payloadStart);
+        take({ headers, bytes, payloadStart, payloadEnd });
+        at = frameEnd;
       }
       tail.keep(bytes.length - at);
     },
     end: () => tail.end(),
   };
+}
+
+/** CRC-32 of the 8 bytes from `at`. By hand: for so few of them a view to hand over costs more than the sum. */
+function crc32OfLengths(bytes: Uint8Array, at: number): number {
+  let sum = 0xffffffff;
+  for (let index = at; index < at + 8; index++)
+    sum = (sum >>> 8) ^ (crcTable[(sum ^ (bytes[index] ?? 0)) & 0xff] ?? 0);
+  return ~sum >>> 0;
+}
+
+/** Byte by byte: a view of them would cost more than the comparison. */
+function isSame(known: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (known.length !== end - start) return false;
+  for (let at = 0; at < known.length; at++) if (known[at] !== bytes[start + at]) return false;
+  return true;
 }
 
 /** One after the other: length of the name (1 byte), name, type (1 byte), length of the value (2 bytes, not for all), value. */
