@@ -9,6 +9,7 @@ import { relayEvents } from "./answer/event-relay.ts";
 import { type Dialect, nothingOmitted, UnsupportedCallError } from "./exchange.ts";
 import { withoutCredentials } from "./answer/redaction.ts";
 import { type Rejection, rejectionOf } from "./answer/rejection.ts";
+import { requestIdsOf } from "./answer/request-ids.ts";
 import { retryAfterMs } from "./answer/retry-after.ts";
 import { topLevelFinder } from "./request/top-level.ts";
 import type { OutboundCall, TtfbMs, Upstream, UpstreamAnswer } from "./upstream.ts";
@@ -21,8 +22,6 @@ const refusalBytesMax = 64 * 1024;
 
 /** As much of a refusal's text as is logged, in characters. */
 const loggedTextMax = 1_000;
-
-const awsRequestId = "x-amzn-requestid";
 
 const readObject = topLevelFinder(["type"]);
 const utf8 = new TextDecoder();
@@ -65,8 +64,7 @@ export function createCloudUpstream(
       response: answer.ok
         ? await accepted(answer, outbound, signal)
         : await refused(answer, outbound),
-      requestId: headers.get("request-id") ?? headers.get(awsRequestId),
-      cloudRequestId: headers.get("apim-request-id") ?? headers.get(awsRequestId),
+      ...requestIdsOf(headers),
       cause: `${status} ${statusText}`.trim(),
       retryAfterMs: retryAfterMs(headers, options.now()),
     };

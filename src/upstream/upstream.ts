@@ -1,6 +1,7 @@
 // The seam between the gateway and a model API: a call goes in, an answer in the Anthropic Messages format comes out, whatever
 // the provider speaks. Nothing outside this folder asks which provider an upstream is.
 import type { Principal } from "../session.ts";
+import type { RequestIds } from "./answer/request-ids.ts";
 import type { MessagesCall } from "./request/call.ts";
 
 export type MessagesPath = "/v1/messages" | "/v1/messages/count_tokens";
@@ -21,13 +22,9 @@ export type OutboundCall = {
 };
 
 /** What an upstream answered, ready for the developer: nothing in `response` is the operator's business only. */
-export type UpstreamAnswer = {
+export type UpstreamAnswer = RequestIds & {
   /** A fresh Response: its headers are those that may reach the client, and can still be set. */
   readonly response: Response;
-  /** The provider's own id of the request. */
-  readonly requestId: string | null;
-  /** The id that the cloud in front of the provider gave it, where there is one beside. */
-  readonly cloudRequestId: string | null;
   /** Status and reason for the operational log, such as `403 User: … is not authorized`. */
   readonly cause: string;
   /** How long the upstream asks to be left alone, in milliseconds. */

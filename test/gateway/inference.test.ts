@@ -1,5 +1,5 @@
 // Messages through a running gateway: what passes, what does not, and what a developer reads when it fails.
-import { afterAll, beforeEach, expect, test } from "bun:test";
+import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 import { eventStream, helloCall, openScene, plainAnswer, upstreamKey } from "../support/scene.ts";
 
@@ -155,6 +155,39 @@ test("a stream that the upstream breaks off does not end well for the client", a
     );
   const response = await message({ ...helloCall, stream: true });
   expect(response.text()).rejects.toThrow();
+});
+
+// The rows of `anthropic` in the table of providers.test.ts that are not told above.
+describe("anthropic, the provider whose words are the developer's", () => {
+  test.each([
+    [400, "invalid_request_error", "prompt is too long: 9 > 3"],
+    [413, "request_too_large", "big"],
+    [429, "rate_limit_error", "slow down"],
+  ])("%p passes as it is", async (status, type, text) => {
+    upstream.answer = () =>
+      Response.json({ type: "error", error: { type, message: text } }, { status });
+    expect(await errorOf(await message())).toEqual([status, type, text]);
+  });
+
+  test("500 is the gateway's own 502 when nobody else is left", async () => {
+    upstream.answer = () => Response.json({}, { status: 500 });
+    expect(await errorOf(await message())).toEqual([
+      502,
+      "api_error",
+      "all upstreams failed (1 attempted)",
+    ]);
+  });
+
+  test("count_tokens goes to its own path, query and all", async () => {
+    upstream.answer = () => Response.json({ input_tokens: 17 });
+    const response = await fetch(`${gateway.url}/v1/messages/count_tokens?beta=true`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${await scene.bearer()}` },
+      body: JSON.stringify(helloCall),
+    });
+    expect(await response.json()).toEqual({ input_tokens: 17 });
+    expect(upstream.seen[0]?.url).toBe("/v1/messages/count_tokens?beta=true");
+  });
 });
 
 test("a lone overloaded upstream stays 529, so that clients back off", async () => {

@@ -12,6 +12,7 @@ import { editedBody, membersNamed } from "../request/edit.ts";
 import { type Exchange, nothingOmitted, type Omissions } from "../exchange.ts";
 import { createFederatedCredential } from "./federation.ts";
 import { passThrough } from "../answer/pass-through.ts";
+import { requestIdsOf } from "../answer/request-ids.ts";
 import { retryAfterMs } from "../answer/retry-after.ts";
 import type { OutboundCall, TtfbMs, Upstream } from "../upstream.ts";
 
@@ -56,8 +57,7 @@ export function createAnthropicUpstream(config: Config, options: Options): Upstr
         outbound.principal.email !== undefined;
       return {
         response: passThrough(answer),
-        requestId: answer.headers.get("request-id"),
-        cloudRequestId: null,
+        ...requestIdsOf(answer.headers),
         cause: `${answer.status} ${answer.statusText}`.trim(),
         retryAfterMs: retryAfterMs(answer.headers, options.now()),
         ...(isOwnLimit && { final: true }),
