@@ -3,6 +3,7 @@
 // Claude Code acts on, or the message when it comes from the model's API (Anthropic's envelope). Which texts make which word
 // is in capability.ts, what is taken out of a message in redaction.ts; the full text is for the log, which cloud.ts writes.
 import type { ApiErrorType } from "../../http/errors.ts";
+import { valueIn } from "../json.ts";
 import { capabilityRejected } from "./capability.ts";
 import { redacted } from "./redaction.ts";
 
@@ -92,7 +93,7 @@ export function rejectionOf(
 
 /** The message of Anthropic's envelope, or else our copy for what the cloud said. */
 function messageOf(body: string, copyOf: (said: string) => string): string {
-  const answer = parsed(body);
+  const answer = valueIn(body);
   const relayed = envelopeMessage(answer);
   if (relayed === undefined) return copyOf((saidIn(answer) ?? body).trim());
   // Cut last: half an ARN would not be recognised. A cut may part the two halves of one character.
@@ -132,14 +133,6 @@ function saidIn(answer: unknown): string | undefined {
     textOrNothing(memberOf(first, "Message")) ??
     textOrNothing(memberOf(memberOf(first, "error"), "message"))
   );
-}
-
-function parsed(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
 }
 
 function memberOf(value: unknown, name: string): unknown {

@@ -6,6 +6,7 @@ import { messageOf } from "../../log.ts";
 import { readAtMost } from "../answer/body.ts";
 import { post } from "../request/post.ts";
 import { createCredential, type Credential, type Renewable } from "../credential.ts";
+import { valueIn } from "../json.ts";
 
 /** The `auth` of an upstream that federates. */
 export type FederationConfig = Extract<
@@ -128,10 +129,6 @@ function errorCode(error: unknown): string {
 }
 
 function objectIn(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? { ...value } : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = valueIn(text);
+  return typeof value === "object" && value !== null ? { ...value } : undefined;
 }

@@ -4,6 +4,7 @@
 import type { AuthClient } from "google-auth-library";
 import { fixedProof, type Proof } from "../request/post.ts";
 import { createCredential, type Credential, type CredentialOptions } from "../credential.ts";
+import { valueIn } from "../json.ts";
 
 type Sdk = typeof import("google-auth-library");
 
@@ -85,17 +86,9 @@ function isAwsIdentity(source: unknown): boolean {
 
 /** @throws when there is no such file, or no JSON object in it. The message does not quote it. */
 async function readKeyFile(path: string): Promise<Record<string, unknown>> {
-  const key = parsed(await Bun.file(path).slice(0, keyFileBytesMax).text());
+  const key = valueIn(await Bun.file(path).slice(0, keyFileBytesMax).text());
   if (typeof key !== "object" || key === null) throw new Error(`${path} holds no JSON object`);
   return key as Record<string, unknown>;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function endOf(client: AuthClient, nowMs: number): number {

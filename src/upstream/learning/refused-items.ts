@@ -1,5 +1,6 @@
 // What an upstream's 400 complains of, when it is one beta or one top-level body field that it does not know: which texts say
 // that, and which items may ever be left out. What is then sent again, and what is remembered, is in compatibility.ts.
+import { valueIn } from "../json.ts";
 import { betasSent } from "../request/betas.ts";
 import { requestTagsBeta } from "../request/cloud-request.ts";
 import { membersNamed } from "../request/edit.ts";
@@ -126,10 +127,5 @@ function mayBeLeftOut({ kind, name }: Item): boolean {
 
 /** The object or list that a text is; undefined for any other text. */
 function objectIn(text: string): unknown {
-  if (!/^\s*[[{]/.test(text)) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return /^\s*[[{]/.test(text) ? valueIn(text) : undefined;
 }

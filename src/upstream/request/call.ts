@@ -1,6 +1,7 @@
 // Reads what the gateway must know of a Messages request, and changes the one thing it may: the model. Everything else
 // stays the bytes that the client sent. Where the fields are is found by top-level.ts.
 import { ApiError } from "../../http/errors.ts";
+import { valueIn } from "../json.ts";
 import { type Member, type Members, topLevelFinder } from "./top-level.ts";
 
 /** Top-level fields whose place in the body is recorded: those that some provider takes elsewhere. Each is refused when given twice. */
@@ -105,11 +106,7 @@ export function fieldText({ body, fields }: MessagesCall, name: FieldName): stri
 
 /** A field's value; undefined when there is none, or none that can be read: a long string's escapes are unchecked until here. */
 export function fieldValue(call: MessagesCall, name: FieldName): unknown {
-  try {
-    return JSON.parse(fieldText(call, name) ?? "");
-  } catch {
-    return undefined;
-  }
+  return valueIn(fieldText(call, name) ?? "");
 }
 
 function textOf(body: Uint8Array, member: Member): string {
