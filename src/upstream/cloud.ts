@@ -4,9 +4,9 @@ import type { UpstreamConfig } from "../config/schema.ts";
 import { errorEnvelope } from "../http/errors.ts";
 import { log } from "../log.ts";
 import { readAtMost } from "./answer/body.ts";
-import { createLearningExchange } from "./learning/compatibility.ts";
+import { createSender } from "./learning/compatibility.ts";
 import { relayEvents } from "./answer/event-relay.ts";
-import { type Dialect, nothingOmitted, UnsupportedCallError } from "./exchange.ts";
+import { type Dialect, UnsupportedCallError } from "./exchange.ts";
 import { withoutCredentials } from "./answer/redaction.ts";
 import { type Rejection, rejectionOf } from "./answer/rejection.ts";
 import { requestIdsOf } from "./answer/request-ids.ts";
@@ -36,10 +36,8 @@ export function createCloudUpstream(
   options: { ttfbMs: TtfbMs; now: () => number },
 ): Upstream {
   const { name, provider } = config;
-  const exchange = config.compatibility.learn
-    ? createLearningExchange(dialect.exchange, { owner: name, now: options.now })
-    : (outbound: OutboundCall, signal: AbortSignal) =>
-        dialect.exchange(outbound, nothingOmitted, signal);
+  const { compatibility } = config;
+  const exchange = createSender(dialect.exchange, { compatibility, owner: name, now: options.now });
 
   async function send(outbound: OutboundCall, signal: AbortSignal): Promise<UpstreamAnswer> {
     try {

@@ -1,7 +1,8 @@
 // Which texts of a 400 name an item that may be left out of the request, in the words that providers use, and which do not.
 import { describe, expect, test } from "bun:test";
 import { nothingOmitted } from "../../src/upstream/exchange.ts";
-import { messageIn, refusedItems } from "../../src/upstream/learning/refused-items.ts";
+import { messageIn } from "../../src/upstream/answer/error-message.ts";
+import { refusedItems } from "../../src/upstream/learning/refused-items.ts";
 import type { OutboundCall } from "../../src/upstream/upstream.ts";
 import { outboundCall } from "../support/cloud-api.ts";
 

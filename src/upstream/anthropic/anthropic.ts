@@ -6,7 +6,7 @@ import { log } from "../../log.ts";
 import { betasOf, setBetas } from "../request/betas.ts";
 import { withModel } from "../request/call.ts";
 import { post } from "../request/post.ts";
-import { createLearningExchange } from "../learning/compatibility.ts";
+import { createSender } from "../learning/compatibility.ts";
 import type { Credential } from "../credential.ts";
 import { editedBody, membersNamed } from "../request/edit.ts";
 import { type Exchange, nothingOmitted, type Omissions } from "../exchange.ts";
@@ -38,11 +38,9 @@ type Options = { userAgent: string; ttfbMs: TtfbMs; now: () => number };
  * @param options.now milliseconds since the epoch.
  */
 export function createAnthropicUpstream(config: Config, options: Options): Upstream {
-  const { name, provider } = config;
+  const { name, provider, compatibility } = config;
   const exchange = createExchange(config, options);
-  const send = config.compatibility.learn
-    ? createLearningExchange(exchange, { owner: name, now: options.now })
-    : (outbound: OutboundCall, signal: AbortSignal) => exchange(outbound, nothingOmitted, signal);
+  const send = createSender(exchange, { compatibility, owner: name, now: options.now });
 
   return {
     name,
@@ -115,9 +113,13 @@ function federated(
     const answer = await sendWith(bearer(accessToken), ...request);
     if (answer.status !== 401) return answer;
     credential.refused(accessToken);
-    const fresh = await credential.get();
+    const letGo = () => void answer.body?.cancel().catch(() => undefined);
+    const fresh = await credential.get().catch((error) => {
+      letGo();
+      throw error;
+    });
     if (fresh === accessToken) return answer;
-    answer.body?.cancel().catch(() => undefined);
+    letGo();
     const [{ requestId }] = request;
     log.warn(`upstream '${name}' answered 401, trying a new access token request_id=${requestId}`);
     return sendWith(bearer(fresh), ...request);

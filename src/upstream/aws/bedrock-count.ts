@@ -8,7 +8,7 @@ import { readAtMost } from "../answer/body.ts";
 import { cloudHeaders } from "../request/cloud-request.ts";
 import { type Exchange, UnsupportedCallError } from "../exchange.ts";
 import { withoutCredentials } from "../answer/redaction.ts";
-import { messageIn } from "../learning/refused-items.ts";
+import { messageIn } from "../answer/error-message.ts";
 
 /** How long a count may take, in milliseconds: clients ask for it in passing, and have another way. */
 const timeoutMs = 10_000;

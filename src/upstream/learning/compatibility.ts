@@ -4,8 +4,9 @@
 import { log } from "../../log.ts";
 import { betasSent } from "../request/betas.ts";
 import { readAtMost } from "../answer/body.ts";
+import { messageIn } from "../answer/error-message.ts";
 import { type Exchange, nothingOmitted, type Omissions } from "../exchange.ts";
-import { type Item, messageIn, refusedItems } from "./refused-items.ts";
+import { type Item, refusedItems } from "./refused-items.ts";
 import type { OutboundCall } from "../upstream.ts";
 
 /** As much of a refusal as is read. */
@@ -23,6 +24,21 @@ const besideMax = 64;
 
 const utf8 = new TextDecoder();
 
+/** A call on its way, once: the omissions are seen to. */
+export type Sender = (outbound: OutboundCall, signal: AbortSignal) => Promise<Response>;
+
+/** The exchange of an upstream as its `compatibility:` wants it. @param options as of createLearningExchange. */
+export function createSender(
+  exchange: Exchange,
+  {
+    compatibility,
+    ...options
+  }: { compatibility: { learn: boolean }; owner: string; now: () => number },
+): Sender {
+  if (compatibility.learn) return createLearningExchange(exchange, options);
+  return (outbound, signal) => exchange(outbound, nothingOmitted, signal);
+}
+
 /**
  * An exchange that learns. It sends at most twice: a second refusal is the answer, and what that one names is left out of later
  * requests only.
@@ -37,7 +53,7 @@ const utf8 = new TextDecoder();
 export function createLearningExchange(
   exchange: Exchange,
   options: { owner: string; now: () => number },
-): (outbound: OutboundCall, signal: AbortSignal) => Promise<Response> {
+): Sender {
   const memory = createMemory(options);
 
   return async (outbound, signal) => {

@@ -1,6 +1,5 @@
 // What an upstream's 400 complains of, when it is one beta or one top-level body field that it does not know: which texts say
 // that, and which items may ever be left out. What is then sent again, and what is remembered, is in compatibility.ts.
-import { valueIn } from "../json.ts";
 import { betasSent } from "../request/betas.ts";
 import { requestTagsBeta } from "../request/cloud-request.ts";
 import { membersNamed } from "../request/edit.ts";
@@ -29,25 +28,6 @@ export function refusedItems(message: string, outbound: OutboundCall, omit: Omis
   return named.some(isTags)
     ? [...named.filter((item) => !isTags(item)), ...tagsAndBeta.filter(carries)]
     : named;
-}
-
-/**
- * The message in an error body: `{"message"}` (AWS), `{"error":{"message"}}` (Anthropic, Azure, Google, whose streams put it in
- * a list), or one of them as text inside another. Undefined where there is none.
- */
-export function messageIn(body: string): string | undefined {
-  let found: unknown = body;
-  for (let depth = 0; depth < 8; depth++) {
-    if (typeof found === "string") {
-      const inner = objectIn(found);
-      if (inner === undefined) return depth === 0 ? undefined : found;
-      found = inner;
-    } else if (Array.isArray(found)) found = found[0];
-    else if (typeof found !== "object" || found === null) return undefined;
-    else if ("error" in found) found = found.error;
-    else found = "message" in found ? found.message : undefined;
-  }
-  return undefined;
 }
 
 /** One means nothing without the other: the field is refused without its beta. */
@@ -123,9 +103,4 @@ function mayBeLeftOut({ kind, name }: Item): boolean {
   return kind === "field"
     ? !keptFields.has(name) && !keptSubjects.test(name)
     : betaName.test(name) && !credentialBetas.test(name);
-}
-
-/** The object or list that a text is; undefined for any other text. */
-function objectIn(text: string): unknown {
-  return /^\s*[[{]/.test(text) ? valueIn(text) : undefined;
 }
