@@ -65,6 +65,22 @@ for (const status of [200, 204, 302, 400, 402, 405, 408, 409, 410, 413, 415, 422
   });
 }
 
+test("what an upstream calls final is the answer at once, whatever its status", async () => {
+  const tried: string[] = [];
+  const answer = await firstAnswer(
+    [routeTo("a"), routeTo("b")],
+    ({ upstream: { name } }) => {
+      tried.push(name);
+      return Promise.resolve({
+        ...answerOf(new Response(null, { status: 429 })),
+        final: true as const,
+      });
+    },
+    { clientGone: new AbortController().signal, configured: 2, requestId: "r" },
+  );
+  expect([answer.outcome, tried]).toEqual(["answered", ["a"]]);
+});
+
 const finals: [Reply[], number, string][] = [
   [[429, 500], 429, "a"],
   [[500, 429], 429, "b"],

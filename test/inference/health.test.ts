@@ -4,9 +4,10 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
-import type { Attempt, Route } from "../../src/inference/attempt.ts";
+import { type Attempt, attemptOn, type Route, type Send } from "../../src/inference/attempt.ts";
 import { createHealth } from "../../src/inference/health.ts";
 import { flushLog, setLogDescriptor, setLogLevel, stderr } from "../../src/log.ts";
+import { PrincipalUnfitError } from "../../src/upstream/upstream.ts";
 import { answered, clientGone, noAnswer, refused, routeTo, stoppedClock } from "./attempts.ts";
 
 const settings = {
@@ -40,6 +41,17 @@ function waitUntilDue({ state, pass }: ReturnType<typeof scene>): number {
 }
 
 describe("what counts as a failure", () => {
+  test("a person that an upstream cannot serve says nothing of it", async () => {
+    const { come, state } = scene();
+    const send: Send = () => Promise.reject(new PrincipalUnfitError("no email claim"));
+    const attempt = await attemptOn(a, send, new AbortController().signal);
+    expect(attempt).toMatchObject({ outcome: "no answer", cause: "no email claim" });
+    come(attempt, attempt, attempt, attempt);
+    expect(state()).toBe("healthy");
+    come(noAnswer, noAnswer, attempt, noAnswer);
+    expect(state()).toBe("set aside");
+  });
+
   for (const status of [401, 403, 404, 429, 500, 502, 503, 504, 529]) {
     test(`${status} three times in a row sets it aside`, () => {
       const { come, state } = scene();
