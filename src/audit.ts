@@ -37,6 +37,18 @@ export type AuditEvent =
       answer: string;
     } & Request)
   | ({
+      evt: "managed.serve";
+      request_id: string;
+      policy_index: number | null;
+      checksum: string;
+    } & Person)
+  | ({ evt: "desktop_bootstrap.serve"; request_id: string; policy_index: number } & Person)
+  | ({
+      evt: "desktop_bootstrap.denied";
+      request_id: string;
+      reason: "not_configured" | "no_policy_matched" | "policy_not_opted_in";
+    } & Person)
+  | ({
       evt: "inference";
       request_id: string;
       path: string;

@@ -11,12 +11,19 @@ import { type Listener, listen } from "./http/listener.ts";
 import { discoverIdentityProvider } from "./idp/provider.ts";
 import { log, messageOf } from "./log.ts";
 import { modelWarnings } from "./models/warnings.ts";
+import { describePolicies } from "./policy/boot-log.ts";
+import { createPolicies } from "./policy/policy.ts";
+import { policyWarnings } from "./policy/warnings.ts";
 import type { Store } from "./store/store.ts";
+import { createRelay, describeRelay } from "./telemetry/relay.ts";
 import { createUpstreams } from "./upstream/upstreams.ts";
 
 /** Bounds of a call to the IdP. A discovery document or JWK set is tens of KB at most. */
 const idpTimeoutMs = 10_000;
 const idpResponseBytesMax = 1024 * 1024;
+
+/** How long telemetry that waits may take to leave when the gateway stops, once requests are finished. */
+const relayFlushMs = 3_000;
 
 export type RunningGateway = {
   /** Finishes open requests within the time-out, then closes. Resolves with how many requests were cut. */
@@ -45,20 +52,33 @@ export async function bootGateway(
   const { config } = loaded;
   warnOf(loaded);
   const tls = readTls(config.listen.tls, options.readFile);
-  const upstreams = await createUpstreams(config, {
-    userAgent: `claude-gateway/${options.version}`,
+  const userAgent = `claude-gateway/${options.version}`;
+  const upstreams = await createUpstreams(config, { userAgent, now: options.now });
+  const relay = createRelay(config.telemetry, {
+    allowLoopback: allowsLoopback(options.env),
+    userAgent,
+    log,
+    after,
     now: options.now,
   });
-  const egress = createEgress({
+  const idpBounds = {
     allowLoopback: allowsLoopback(options.env),
     timeoutMs: idpTimeoutMs,
     responseBytesMax: idpResponseBytesMax,
-    caPem: config.oidc.ca_cert_pem,
-  });
+  };
+  const egress = createEgress({ ...idpBounds, caPem: config.oidc.ca_cert_pem });
+  // Google and Microsoft are on the public internet: a CA of the house does not vouch for them, and a proxy may lead there.
+  const viaProxy = Boolean(options.env.HTTPS_PROXY || options.env.https_proxy);
+  const directoryEgress = createEgress({ ...idpBounds, viaProxy });
 
   // Side by side: neither needs the other, and boot waits for the slower one only.
   const opening = openStore(config.store);
-  const discovering = discoverIdentityProvider(config.oidc, { egress, log, now: options.now });
+  const discovering = discoverIdentityProvider(config.oidc, {
+    egress,
+    directoryEgress,
+    log,
+    now: options.now,
+  });
   discovering.catch(() => undefined);
   const store = await opening;
   try {
@@ -75,6 +95,7 @@ export async function bootGateway(
             store,
             identityProvider,
             upstreams,
+            relay,
             version: options.version,
             now: options.now,
             openRequestsMax: options.openRequestsMax,
@@ -87,7 +108,7 @@ export async function bootGateway(
     return {
       async stop(drainTimeoutMs) {
         const cut = await listener.drain(drainTimeoutMs);
-        await store.close();
+        await Promise.all([relay.close(relayFlushMs), store.close()]);
         return cut;
       },
     };
@@ -116,8 +137,14 @@ function readTls(tls: Config["listen"]["tls"], readFile: Sources["readFile"]) {
   return { cert: read("cert", tls.cert), key: read("key", tls.key) };
 }
 
-function warnOf({ config, warnings }: LoadedConfig): void {
-  for (const warning of [...warnings, ...modelWarnings(config)]) log.warn(warning);
+/** What a configuration says and hardly means, everywhere in it. */
+export function warningsOf({ config, warnings }: LoadedConfig): string[] {
+  return [...warnings, ...modelWarnings(config), ...policyWarnings(createPolicies(config), config)];
+}
+
+function warnOf(loaded: LoadedConfig): void {
+  const { config } = loaded;
+  for (const warning of warningsOf(loaded)) log.warn(warning);
   if (!isLoopbackHost(config.listen.host) && config.access_control.allow_cidrs.length === 0) {
     log.warn(
       "access_control.allow_cidrs is empty: every address that reaches this port may use the gateway. Keep it on a private " +
@@ -148,9 +175,14 @@ function logSummary(config: Config, url: string, openRequestsMax: number): void 
   log.info(`email domains ${orUnrestricted(oidc.allowed_email_domains)}`);
   log.info(`allowed groups ${orUnrestricted(oidc.allowed_groups)}`);
   log.info(`upstreams ${upstreams.length}: ${upstreams.map(described).join(", ")}`);
-  log.info("telemetry relay: not configured");
-  log.info("managed settings: not configured");
+  log.info(`telemetry relay: ${describeRelay(config.telemetry)}`);
+  for (const line of describePolicies(createPolicies(config), config)) log.info(line);
   log.info(
     `upstream requests: at most ${openRequestsMax} at once per process (set BUN_CONFIG_MAX_HTTP_REQUESTS to change)`,
   );
+}
+
+function after(ms: number, run: () => void): () => void {
+  const timer = setTimeout(run, ms);
+  return () => clearTimeout(timer);
 }

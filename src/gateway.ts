@@ -20,12 +20,18 @@ import { createRateLimit } from "./oauth/rate-limit.ts";
 import { createTokenEndpoint, type RefreshTokenContent } from "./oauth/token.ts";
 import { createVerification, pageResponse } from "./oauth/verification.ts";
 import type { AuthorizationState } from "./oauth/browser.ts";
+import { createBootstrap } from "./policy/bootstrap.ts";
+import { createManagedSettings } from "./policy/managed-settings.ts";
+import { createModelList } from "./policy/model-list.ts";
+import { createPolicies } from "./policy/policy.ts";
+import { createServedSettings } from "./policy/served-settings.ts";
+import { telemetryLabelsOf } from "./policy/telemetry-env.ts";
 import protocol from "./protocol.md" with { type: "text" };
 import { createSealed } from "./sealed.ts";
 import { createSessions, type Principal } from "./session.ts";
 import { createReadiness } from "./store/readiness.ts";
 import type { Store } from "./store/store.ts";
-import { acceptExport } from "./telemetry/relay.ts";
+import type { Relay } from "./telemetry/relay.ts";
 import type { MessagesPath, Upstream } from "./upstream/upstream.ts";
 
 /** Longest path in an audit event, in characters: whoever has no bearer should not fill the log. */
@@ -36,6 +42,7 @@ export type GatewayParts = {
   store: Store;
   identityProvider: IdentityProvider;
   upstreams: readonly Upstream[];
+  relay: Relay;
   version: string;
   openRequestsMax: number;
   openRequests: () => number;
@@ -45,16 +52,17 @@ export type GatewayParts = {
 
 /** The handler of every request. Builds only: opens no connection and starts no timer. */
 export function createGateway(parts: GatewayParts, connections: Connections): Handler {
-  const { config, store, identityProvider, upstreams, now } = parts;
+  const { config, store, identityProvider, upstreams, relay, now } = parts;
   const { oidc, session, rate_limits: rateLimits, login_notice: loginNotice } = config;
 
   const secrets =
     typeof session.jwt_secret === "string" ? [session.jwt_secret] : session.jwt_secret;
   const base = createPublicBase(config.listen.public_url, { tls: config.listen.tls !== undefined });
+  const ttlSeconds = Math.round(session.ttl_hours * 3600);
   const sessions = createSessions({
     secrets,
     issuer: base.fixed,
-    ttlSeconds: Math.round(session.ttl_hours * 3600),
+    ttlSeconds,
     now,
   });
   const grants = createDeviceGrants(
@@ -94,9 +102,11 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ha
   });
 
   const models = createModelDirectory(config, config.upstreams);
+  const policies = createPolicies(config);
   const inference = {
     upstreams,
     models,
+    policies,
     connections,
     openRequestsMax: parts.openRequestsMax,
     openRequests: parts.openRequests,
@@ -156,16 +166,28 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ha
       sealed: createSealed<RefreshTokenContent>("refresh token", { secrets, now }),
       identityProvider,
       ttlHours: session.ttl_hours,
+      groupsDecide: decidesByGroups(config),
     }),
   };
   const signedIn = {
     "POST /v1/messages": messagesAt("/v1/messages"),
     "POST /v1/messages/count_tokens": messagesAt("/v1/messages/count_tokens"),
-    "GET /v1/models": (_incoming: Incoming, { groups }: Principal) =>
-      Response.json({ data: models.list(groups), has_more: false, first_id: null, last_id: null }),
-    "POST /v1/metrics": acceptExport,
-    "POST /v1/logs": acceptExport,
-    "POST /v1/traces": acceptExport,
+    "GET /v1/models": createModelList(policies, models),
+    "GET /managed/settings": createManagedSettings(
+      policies,
+      createServedSettings(config, policies, models),
+    ),
+    "GET /user/bootstrap": createBootstrap({
+      policies,
+      models,
+      baseOf: (request) => base.of(request),
+      telemetryLabels: telemetryLabelsOf(config),
+      ttlSeconds,
+      now,
+    }),
+    "POST /v1/metrics": relay.accept("metrics"),
+    "POST /v1/logs": relay.accept("logs"),
+    "POST /v1/traces": relay.accept("traces"),
   };
 
   const landing = (publicUrl: string) =>
@@ -192,4 +214,11 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ha
   }
 
   return createRouter({ open, signedIn }, authenticate);
+}
+
+function decidesByGroups({ oidc, policies, upstreams }: Config): boolean {
+  return (
+    oidc.allowed_groups.length > 0 ||
+    [...policies, ...upstreams].some(({ groups }) => groups !== undefined)
+  );
 }

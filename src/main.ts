@@ -1,11 +1,13 @@
-// The executable: which command was asked for, and the process around it: request cap, signals, exit code. Booting is
-// boot.ts, the routes are gateway.ts.
+// The executable: what each command does, and the process around it: request cap, signals, exit code. The command line is
+// read in arguments.ts, booting is boot.ts, the routes are gateway.ts.
 import { closeSync, openSync, readSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { version as packageVersion } from "../package.json";
-import { bootGateway, type BootOptions, type RunningGateway } from "./boot.ts";
+import { type ExplainOptions, readArguments, UsageError } from "./arguments.ts";
+import { bootGateway, type BootOptions, type RunningGateway, warningsOf } from "./boot.ts";
 import { loadConfig } from "./config/load.ts";
-import { modelWarnings } from "./models/warnings.ts";
+import { priceKeyOf } from "./models/price-overrides.ts";
+import { explain } from "./policy/explain/explain.ts";
+import { explanationText } from "./policy/explain/text.ts";
 import { ConfigError, renderProblems, summarizeProblems } from "./config/problems.ts";
 import { runDemo } from "./demo/demo.ts";
 import {
@@ -21,8 +23,6 @@ import {
 declare const CLAUDE_GATEWAY_VERSION: string | undefined;
 const version =
   typeof CLAUDE_GATEWAY_VERSION === "string" ? CLAUDE_GATEWAY_VERSION : packageVersion;
-
-class UsageError extends Error {}
 
 /** Done; could not do it; asked for what does not exist. */
 const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
@@ -50,6 +50,8 @@ const usage = `claude-gateway ${version}
 
   claude-gateway --config gateway.yaml         serve
   claude-gateway check --config gateway.yaml   validate the configuration; contacts nothing
+  claude-gateway explain --config gateway.yaml what somebody is served, and why; contacts nothing
+      [--email E] [--groups a,b] [--group 'a, b'] [--model M] [--json] [--show-values]
   claude-gateway health [--config FILE]        ask the gateway on this machine whether it is alive
   claude-gateway demo                          try it: loopback only, no account needed
   claude-gateway --version | --help
@@ -66,36 +68,28 @@ async function main(argv: string[]): Promise<number> {
   );
   let file = "gateway.yaml";
   try {
-    const { values, positionals } = parseArgs({
-      args: argv,
-      allowPositionals: true,
-      options: {
-        config: { type: "string" },
-        help: { type: "boolean" },
-        version: { type: "boolean" },
-      },
-    });
-    file = values.config ?? file;
-    if (values.help) return print(usage);
-    if (values.version) return print(`${version}\n`);
-    const [command = "serve", ...rest] = positionals;
-    if (rest.length > 0) throw new UsageError(`unexpected ${rest.join(" ")}`);
-    switch (command) {
+    const command = readArguments(argv);
+    if ("config" in command) file = command.config ?? file;
+    switch (command.name) {
+      case "help":
+        return await print(usage);
+      case "version":
+        return await print(`${version}\n`);
       case "serve":
-        return await serve(requireConfig(values.config));
+        return await serve(command.config);
       case "check":
-        return check(requireConfig(values.config));
+        return await check(command.config);
+      case "explain":
+        return await explained(command.config, command);
       case "health":
-        return await health(values.config);
+        return await health(command.config);
       case "demo":
         return await demo();
-      default:
-        throw new UsageError(`unknown command ${command}`);
     }
   } catch (error) {
     setLogDescriptor(stderr);
     for (const line of describe(error, file)) writeLine(line);
-    return isUsageError(error) ? exitCodes.usage : exitCodes.failed;
+    return error instanceof UsageError ? exitCodes.usage : exitCodes.failed;
   }
 }
 
@@ -118,11 +112,20 @@ async function stop(gateway: RunningGateway, drainMs: number): Promise<void> {
   else log.warn(`drain window over after ${drainMs / 1000}s: cut ${cut} request(s) still open`);
 }
 
-function check(path: string): number {
-  const { config, warnings } = loadConfig(readTextFile(path), bootOptions());
-  for (const warning of [...warnings, ...modelWarnings(config)])
-    process.stderr.write(`warning: ${warning}\n`);
+async function check(path: string): Promise<number> {
+  const loaded = loadConfig(readTextFile(path), bootOptions());
+  for (const warning of warningsOf(loaded)) process.stderr.write(`warning: ${warning}\n`);
   return print(`${path} is valid\n`);
+}
+
+/** A refused model is an answer, too: 0 says that it was explained, `allowed` of the JSON what. */
+async function explained(
+  path: string,
+  { email, groups, json, ...asked }: ExplainOptions,
+): Promise<number> {
+  const { config } = loadConfig(readTextFile(path), bootOptions());
+  const explanation = explain(config, { email, groups }, asked);
+  return print(json ? `${JSON.stringify(explanation, null, 2)}\n` : explanationText(explanation));
 }
 
 /** Asks /healthz, for a container's health check. Where to: from the configuration, or the default port. */
@@ -164,6 +167,7 @@ function bootOptions(): BootOptions {
   return {
     env: process.env,
     readFile: readTextFile,
+    modelKeyOf: priceKeyOf,
     version,
     openRequestsMax: Number(process.env[requestCapVariable]),
     now: Date.now,
@@ -208,15 +212,6 @@ function drainTimeoutMs(): number {
   return /^[1-9]\d{0,8}$/.test(asked) ? Number(asked) : drainTimeoutMsDefault;
 }
 
-function isUsageError(error: unknown): boolean {
-  return (
-    error instanceof UsageError ||
-    (error instanceof TypeError &&
-      "code" in error &&
-      String(error.code).startsWith("ERR_PARSE_ARGS"))
-  );
-}
-
 function readTextFile(path: string): string {
   const file = openSync(path, "r");
   try {
@@ -232,12 +227,6 @@ function readTextFile(path: string): string {
   }
 }
 
-function requireConfig(path: string | undefined): string {
-  if (path === undefined)
-    throw new UsageError("--config FILE is required; --help lists the commands");
-  return path;
-}
-
 /** What went wrong, for a person: every problem of a configuration, and a last line that names the first. */
 function describe(error: unknown, file: string): string[] {
   if (!(error instanceof ConfigError)) return [`claude gateway: ${messageOf(error)}`];
@@ -247,8 +236,9 @@ function describe(error: unknown, file: string): string[] {
   ];
 }
 
-function print(text: string): number {
-  process.stdout.write(text);
+/** Resolves when all of it is written: a pipe takes an explanation in pieces, and the process exits right after. */
+async function print(text: string): Promise<number> {
+  await Bun.write(Bun.stdout, text);
   return exitCodes.ok;
 }
 

@@ -7,7 +7,7 @@ const root = join(import.meta.dir, "..");
 
 /** Domains from the process inwards. A file may import from its own domain and from those after it, types included. */
 const order = (
-  "main boot gateway demo inference oauth telemetry spend policy upstream idp models " +
+  "main arguments boot gateway demo inference oauth telemetry spend policy upstream idp models " +
   "sealed session store http config audit log"
 ).split(" ");
 

@@ -3,20 +3,24 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { warningsOf } from "../src/boot.ts";
 import { loadConfig } from "../src/config/load.ts";
 import { sections } from "../src/config/schema.ts";
-import { modelWarnings } from "../src/models/warnings.ts";
+import { priceKeyOf } from "../src/models/price-overrides.ts";
 
 const readme = await Bun.file(join(import.meta.dir, "..", "README.md")).text();
 
 /** What a part is put into; an upstream of each kind that parts name. */
 const base = {
-  listen: { host: "127.0.0.1" },
+  listen: { host: "127.0.0.1", public_url: "https://claude-gateway.corp.example.com" },
   oidc: { issuer: "https://idp.example.com", client_id: "gw", client_secret: "s" },
   session: { jwt_secret: "x".repeat(32) },
   store: { postgres_url: "postgres://localhost/gateway" },
   upstreams: [{ provider: "bedrock", region: "us-east-1" }],
 };
+
+/** Without a policy nobody would read prices. */
+const managed = { policies: [{ match: {} }] };
 
 /** `${VAR}` and `${file:…}` as a deployment would have them. */
 const env = new Proxy<Record<string, string | undefined>>(
@@ -51,11 +55,12 @@ describe("README.md", () => {
   test.each(blocks.filter((block) => !isCompose(block)))(
     "line $line is valid",
     ({ text, value }) => {
-      const { config, warnings } = loadConfig(settingsOf(text, value), {
+      const loaded = loadConfig(settingsOf(text, value), {
         env,
         readFile: () => "secret",
+        modelKeyOf: priceKeyOf,
       });
-      expect([...warnings, ...modelWarnings(config)]).toEqual([]);
+      expect(warningsOf(loaded)).toEqual([]);
     },
   );
 
@@ -101,7 +106,10 @@ function wholeOrPart(value: unknown): "whole" | "part" {
 function settingsOf(text: string, value: unknown): string {
   if (wholeOrPart(value) === "whole") return text;
   if (Array.isArray(value)) return JSON.stringify({ ...base, upstreams: withNames(value) });
-  if (isMapping(value)) return JSON.stringify({ ...base, ...value });
+  if (isMapping(value)) {
+    const oidc = { ...base.oidc, ...(isMapping(value.oidc) && value.oidc) };
+    return JSON.stringify({ ...base, managed, ...value, oidc });
+  }
   throw new Error(`neither a mapping nor a list: ${text}`);
 }
 

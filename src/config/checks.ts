@@ -1,9 +1,13 @@
 // What the shape of a section cannot say: settings that need each other, exclude each other, or name one another. One table;
-// a rule looks at settings that have their shape already, and passes over those that do not. The rules of `upstreams:` and
-// `failover:` are in upstream-checks.ts.
+// a rule looks at settings that have their shape already, and passes over those that do not. Sections with many rules have
+// files of their own: upstream-checks.ts, policy-checks.ts, telemetry-checks.ts.
 import { isLoopbackHost, isMetadataUrl } from "./addresses.ts";
+import { checkPolicies } from "./policy-checks.ts";
+import { checkPricing } from "./pricing-checks.ts";
 import { type Finding, when } from "./problems.ts";
-import type { Partly, Written } from "./schema.ts";
+import type { Partly } from "./pieces.ts";
+import type { Written } from "./schema.ts";
+import { checkTelemetry } from "./telemetry-checks.ts";
 import { checkUpstreams, nameOf } from "./upstream-checks.ts";
 
 type Settings = Partly<Written>;
@@ -51,6 +55,12 @@ const rules: readonly ((settings: Settings) => readonly Finding[])[] = [
       ["oidc", "ca_cert_pem"],
       "must be PEM text with a BEGIN CERTIFICATE line; to read it from a file write ${file:/path}",
     ),
+  ({ oidc }) =>
+    when(
+      oidc?.google_groups !== undefined && oidc.entra_groups !== undefined,
+      ["oidc", "entra_groups"],
+      "only one of oidc.google_groups and oidc.entra_groups can be set: one directory knows a person's groups",
+    ),
 
   ({ store }) =>
     when(
@@ -93,9 +103,23 @@ const rules: readonly ((settings: Settings) => readonly Finding[])[] = [
 /**
  * Every broken rule.
  * @param options.allowLoopback whether the gateway may ask itself, as `allowsLoopback` says.
+ * @param options.modelKeyOf what all spellings of one model have in common.
  */
-export function checkSettings(settings: Settings, options: { allowLoopback: boolean }): Finding[] {
-  return [...rules.flatMap((rule) => rule(settings)), ...checkUpstreams(settings, options)];
+export function checkSettings(
+  settings: Settings,
+  options: {
+    allowLoopback: boolean;
+    modelKeyOf: (spelling: string) => string;
+    isOn: (variable: string) => boolean;
+  },
+): Finding[] {
+  return [
+    ...rules.flatMap((rule) => rule(settings)),
+    ...checkUpstreams(settings, options),
+    ...checkPolicies(settings, options),
+    ...checkPricing(settings, options),
+    ...checkTelemetry(settings, options),
+  ];
 }
 
 /** Parameters of the authorization request that are the gateway's own (RFC 6749 §4.1.1, RFC 7636 §4.3, OIDC Core §3.1.2.1). */

@@ -1,12 +1,14 @@
 // The words for what a setting should be and for what was found there instead, never repeating a secret.
 import { KindGuard, type TObject, type TSchema, type TUnion } from "@sinclair/typebox";
+import { isMapping } from "./mapping.ts";
 import { formatPath, type Path, quote } from "./problems.ts";
 
 /** Completes "must be …". */
 export function expected(schema: TSchema): string {
   if (schema.description !== undefined) return schema.description;
   if (KindGuard.IsUnion(schema)) return expectedOfUnion(schema);
-  if (KindGuard.IsArray(schema)) return "a list";
+  if (KindGuard.IsArray(schema)) return "a list (array)";
+  if (KindGuard.IsLiteral(schema)) return JSON.stringify(schema.const);
   if (KindGuard.IsBoolean(schema)) return "true or false";
   if (KindGuard.IsObject(schema)) return expectedOfObject(schema);
   if (KindGuard.IsRecord(schema)) return "a mapping";
@@ -31,11 +33,36 @@ function expectedOfObject(schema: TObject): string {
     : `a mapping with ${required.map(([key]) => key).join(", ")}`;
 }
 
-/** The arm of a union that takes lists, mappings or single values, as the value is one. */
-export function distinctArm(schema: TUnion, value: unknown): TSchema | undefined {
-  if (Array.isArray(value)) return schema.anyOf.find(KindGuard.IsArray);
-  if (isMapping(value)) return schema.anyOf.find(KindGuard.IsObject);
-  return typeof value === "string" ? schema.anyOf.find(KindGuard.IsString) : undefined;
+/**
+ * The arms of a union that take a value of this kind: lists, mappings, text and so on. Of a value that no arm takes, the
+ * ones to blame it on are none.
+ */
+export function armsFor(schema: TUnion, value: unknown): TSchema[] {
+  const fitting = schema.anyOf.filter((arm) => takesKindOf(arm, value));
+  // A variable gives numbers as text.
+  return fitting.length === 0 && typeof value === "string"
+    ? schema.anyOf.filter(isNumeric)
+    : fitting;
+}
+
+function takesKindOf(schema: TSchema, value: unknown): boolean {
+  if (KindGuard.IsUnknown(schema)) return true;
+  if (KindGuard.IsUnion(schema)) return schema.anyOf.some((arm) => takesKindOf(arm, value));
+  if (KindGuard.IsLiteral(schema)) return typeof schema.const === typeof value;
+  if (Array.isArray(value)) return KindGuard.IsArray(schema);
+  if (isMapping(value)) return KindGuard.IsObject(schema) || KindGuard.IsRecord(schema);
+  if (typeof value === "string") return KindGuard.IsString(schema);
+  if (typeof value === "boolean") return KindGuard.IsBoolean(schema);
+  return typeof value === "number" ? isNumeric(schema) : KindGuard.IsNull(schema);
+}
+
+export function isNumeric(schema: TSchema): boolean {
+  return KindGuard.IsNumber(schema) || KindGuard.IsInteger(schema);
+}
+
+/** A literal that people write as a word. */
+export function isWord(schema: TSchema): boolean {
+  return KindGuard.IsLiteral(schema) && typeof schema.const === "string";
 }
 
 /** Whether a mapping belongs there, or may. */
@@ -44,14 +71,11 @@ export function holdsMappings(schema: TSchema): boolean {
   return KindGuard.IsObject(schema) || KindGuard.IsRecord(schema);
 }
 
-export function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 /** Settings whose values, and everything below them, are not repeated. A URL of a database holds a password. */
 const secretKeys = new Set([
   "jwt_secret",
   "client_secret",
+  "clientSecret",
   "api_key",
   "oauth_token",
   "access_token",
@@ -63,6 +87,7 @@ const secretKeys = new Set([
   "key",
   "token",
   "headers",
+  "env",
   "postgres_url",
   "extra_auth_params",
   "ca_cert_pem",

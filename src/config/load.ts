@@ -5,7 +5,8 @@ import { Value } from "@sinclair/typebox/value";
 import { allowsLoopback } from "./addresses.ts";
 import { checkSettings } from "./checks.ts";
 import { parseSettings, type Position } from "./document.ts";
-import { expandSettings, type Sources } from "./expand.ts";
+import { expandSettings, type Sources as Texts } from "./expand.ts";
+import { policyOf } from "./policy-schema.ts";
 import {
   ConfigError,
   type ConfigProblem,
@@ -13,17 +14,17 @@ import {
   formatPath,
   type Path,
 } from "./problems.ts";
-import {
-  type Config,
-  configSchema,
-  type Partly,
-  type UpstreamConfig,
-  type Written,
-} from "./schema.ts";
+import type { Partly } from "./pieces.ts";
+import { type Config, configSchema, type UpstreamConfig, type Written } from "./schema.ts";
 import { shapeSettings } from "./shape.ts";
+import { sortedJson } from "./sorted-json.ts";
 import { warningsOf } from "./warnings.ts";
 
-export type { Sources } from "./expand.ts";
+/** What a configuration is read with. */
+export type Sources = Texts & {
+  /** What all spellings of one model have in common. Handed in because models/ knows them, which is built on config/. */
+  modelKeyOf: (spelling: string) => string;
+};
 
 export type LoadedConfig = {
   config: Config;
@@ -49,7 +50,11 @@ export function loadConfig(text: string, sources: Sources): LoadedConfig {
   const settings = shaped.value as Partly<Written>;
 
   // The first word on a setting is the one to print: what could not be expanded or has no shape breaks rules, too.
-  const broken = checkSettings(settings, { allowLoopback: allowsLoopback(sources.env) });
+  const broken = checkSettings(settings, {
+    allowLoopback: allowsLoopback(sources.env),
+    modelKeyOf: sources.modelKeyOf,
+    isOn: (variable) => /^(1|true)$/i.test(sources.env[variable] ?? ""),
+  });
   const findings = firstOnEach([expanded.findings, shaped.findings, broken]);
   const problems = [
     ...document.problems.slice(0, problemsMax),
@@ -58,7 +63,12 @@ export function loadConfig(text: string, sources: Sources): LoadedConfig {
   if (problems.length > 0) throw new ConfigError(problems.toSorted(byPosition));
 
   if (!Value.Check(configSchema, settings)) throw new ConfigError(disagreements(settings));
-  const config = { ...settings, upstreams: settings.upstreams.map(asRead) };
+  const { managed, ...others } = settings;
+  const config = {
+    ...others,
+    upstreams: settings.upstreams.map(asRead),
+    policies: (managed?.policies ?? []).map(policyOf),
+  };
   return {
     config,
     sha256: createHash("sha256").update(sortedJson(expanded.value)).digest("hex"),
@@ -112,12 +122,4 @@ function disagreements(settings: unknown): ConfigProblem[] {
       message: first?.message ?? "does not fit the schema",
     },
   ];
-}
-
-/** Compact JSON with the keys of every mapping sorted. */
-function sortedJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(sortedJson).join(",")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${sortedJson(item)}`).join(",")}}`;
 }

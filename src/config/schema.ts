@@ -2,6 +2,9 @@
 // need each other, a name that must exist elsewhere) is in checks.ts; reading the file is in load.ts.
 import { type Static, Type } from "@sinclair/typebox";
 import { aUrl, closed, list, positive, text } from "./pieces.ts";
+import { managed, type PolicyConfig } from "./policy-schema.ts";
+import { pricing } from "./pricing-schema.ts";
+import { telemetry } from "./telemetry-schema.ts";
 import { upstreams } from "./upstream-schema.ts";
 
 const url = Type.String(aUrl);
@@ -71,6 +74,19 @@ const oidc = Type.Object(
     scope_on_refresh: Type.Boolean({ default: false }),
     extra_auth_params: Type.Record(Type.String(), Type.String(), { default: {} }),
     userinfo_fallback: Type.Boolean({ default: false }),
+    google_groups: Type.Optional(
+      Type.Object(
+        {
+          service_account_json_path: text("the path of a service account's key file"),
+          admin_email: Type.String({
+            pattern: "^[^\\s@]+@[^\\s@]+$",
+            description: "the e-mail address of an administrator",
+          }),
+        },
+        closed,
+      ),
+    ),
+    entra_groups: Type.Optional(Type.Object({}, closed)),
     use_pkce: Type.Boolean({ default: true }),
     clock_skew_seconds: Type.Number({
       minimum: 0,
@@ -167,6 +183,9 @@ export const sections = {
   failover: Type.Optional(failover),
   models: list(model),
   auto_include_builtin_models: Type.Boolean({ default: true }),
+  managed: Type.Optional(managed),
+  pricing: Type.Optional(pricing),
+  telemetry: Type.Optional(telemetry),
   access_control: Type.Object(
     { allow_cidrs: list(cidr), deny_cidrs: list(cidr) },
     { ...closed, default: {} },
@@ -205,18 +224,15 @@ export const configSchema = Type.Object(sections, closed);
 /** A configuration as it is written. */
 export type Written = Static<typeof configSchema>;
 
-/** A configuration of which any part may be missing: it was not there, or did not have its shape. */
-export type Partly<T> = T extends readonly (infer Item)[]
-  ? readonly (Partly<Item> | undefined)[]
-  : T extends object
-    ? { readonly [Key in keyof T]?: Partly<T[Key]> | undefined }
-    : T;
-
-/** A configuration as the rest of the gateway reads it: upstreams have their names, and one spelling of each provider. */
-export type Config = Omit<Written, "upstreams"> & { upstreams: UpstreamConfig[] };
+/** A configuration as the rest of the gateway reads it: upstreams and policies have one spelling of everything. */
+export type Config = Omit<Written, "upstreams" | "managed"> & {
+  upstreams: UpstreamConfig[];
+  policies: PolicyConfig[];
+};
 export type OidcConfig = Config["oidc"];
 export type StoreConfig = Config["store"];
 export type FailoverConfig = Config["failover"];
+export type TelemetryConfig = Config["telemetry"];
 export type UpstreamConfig = Named<
   Exclude<Written["upstreams"][number], { provider: "google_cloud" }>
 >;

@@ -10,7 +10,8 @@ import {
   type TUnion,
 } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
-import { distinctArm, expected, gist, holdsMappings, isMapping, kind } from "./expectation.ts";
+import { armsFor, expected, gist, holdsMappings, isNumeric, isWord, kind } from "./expectation.ts";
+import { isMapping } from "./mapping.ts";
 import { type Finding, formatPath, type Path } from "./problems.ts";
 import { nearest } from "./spelling.ts";
 import { notSupported, unsupportedKeys, unsupportedWords } from "./unsupported.ts";
@@ -29,9 +30,18 @@ export function shapeSettings(
 ): Shaped {
   const findings: Finding[] = [];
   const report = (path: Path, message: string) => findings.push({ path, message });
-  return { value: read(root, settings, []), findings };
+  /** Inside a document that is handed out as it is written: nothing is read into it. */
+  let isVerbatim = false;
 
   function read(schema: TSchema, value: unknown, path: Path): unknown {
+    if (schema.verbatim !== true || isVerbatim) return readShape(schema, value, path);
+    isVerbatim = true;
+    const document = readShape(schema, value, path);
+    isVerbatim = false;
+    return document;
+  }
+
+  function readShape(schema: TSchema, value: unknown, path: Path): unknown {
     if (schema.discriminator !== undefined) return readByTag(schema, value, path);
     if (KindGuard.IsUnion(schema)) return readUnion(schema, value, path);
     if (KindGuard.IsObject(schema)) {
@@ -43,32 +53,45 @@ export function shapeSettings(
     if (KindGuard.IsArray(schema)) {
       return Array.isArray(value) ? readArray(schema, value, path) : misfit(schema, value, path);
     }
-    const single =
-      KindGuard.IsNumber(schema) || KindGuard.IsInteger(schema) ? numberIn(value) : value;
+    const single = isNumeric(schema) && !isVerbatim ? numberIn(value) : value;
     return Value.Check(schema, single) ? single : misfit(schema, value, path);
   }
 
+  /** Keys stay in the order they are written in; defaults come behind them. */
   function readObject(schema: TObject, value: Record<string, unknown>, path: Path): unknown {
-    reportUnknownKeys(Object.keys(schema.properties), value, path);
-    const entries = Object.entries(schema.properties).flatMap(
-      ([key, property]): [string, unknown][] => {
-        const keyPath = [...path, key];
-        if (Object.hasOwn(value, key)) return [[key, read(property, value[key], keyPath)]];
-        if ("default" in property) {
-          return [[key, read(property, property.default, keyPath)]];
-        }
-        if (!KindGuard.IsOptional(property)) {
-          report(keyPath, `${formatPath(keyPath)} is required: ${expected(property)}`);
-        }
-        return [];
-      },
-    );
-    return Object.fromEntries(entries);
+    const properties = Object.entries(schema.properties);
+    const known = new Map(properties);
+    const isOpen = schema.additionalProperties !== false;
+    if (!isOpen) reportUnknownKeys([...known.keys()], value, path, schema.whenUnknown);
+    const written = Object.entries(value).flatMap(([key, item]): [string, unknown][] => {
+      const property = known.get(key);
+      if (property === undefined) return isOpen ? [[key, item]] : [];
+      if (typeof property.refused !== "string")
+        return [[key, read(property, item, [...path, key])]];
+      report([...path, key], property.refused);
+      return [];
+    });
+    const absent = properties.filter(([key]) => !Object.hasOwn(value, key));
+    const filledIn = absent.flatMap(([key, property]): [string, unknown][] => {
+      const keyPath = [...path, key];
+      if ("default" in property) return [[key, read(property, property.default, keyPath)]];
+      if (!KindGuard.IsOptional(property)) {
+        report(keyPath, `${formatPath(keyPath)} is required: ${expected(property)}`);
+      }
+      return [];
+    });
+    return Object.fromEntries([...written, ...filledIn]);
   }
 
   function readRecord(schema: TRecord, value: Record<string, unknown>, path: Path): unknown {
-    const [values] = Object.values(schema.patternProperties);
-    if (values === undefined) return value;
+    const [[pattern, values] = []] = Object.entries(schema.patternProperties);
+    if (pattern === undefined || values === undefined) return value;
+    if (schema.additionalProperties === false) {
+      const names = new RegExp(pattern);
+      for (const key of Object.keys(value).filter((name) => !names.test(name))) {
+        report([...path, key], String(schema.whenUnknown ?? `unknown key; has to be ${pattern}`));
+      }
+    }
     return Object.fromEntries(
       Object.entries(value).map(([key, item]) => [key, read(values, item, [...path, key])]),
     );
@@ -94,14 +117,15 @@ export function shapeSettings(
   }
 
   function readUnion(schema: TUnion, value: unknown, path: Path): unknown {
-    if (schema.anyOf.every(KindGuard.IsLiteral)) {
+    if (schema.anyOf.every(isWord)) {
       const words = schema.anyOf.map(({ const: word }) => String(word));
       return readWord(words, value, path, true);
     }
     if (isMapping(value) && schema.anyOf.every(KindGuard.IsObject)) {
       return readForm(schema.anyOf, value, path);
     }
-    const arm = distinctArm(schema, value);
+    const arms = armsFor(schema, value);
+    const arm = arms.length > 1 ? arms.find((one) => Value.Check(one, value)) : arms[0];
     return arm === undefined ? misfit(schema, value, path) : read(arm, value, path);
   }
 
@@ -150,16 +174,19 @@ export function shapeSettings(
     known: readonly string[],
     value: Record<string, unknown>,
     path: Path,
+    whenUnknown: unknown = `known here: ${known.join(", ")}`,
   ): boolean {
     const strange = Object.keys(value).filter((key) => !known.includes(key));
     for (const key of strange) {
       const meant = nearest(key, known);
       if (unsupportedKeys(formatPath(path)).includes(key)) report([...path, key], notSupported);
       else if (meant !== undefined) report([...path, key], `unknown key; did you mean "${meant}"?`);
-      else report([...path, key], `unknown key; known here: ${known.join(", ")}`);
+      else report([...path, key], `unknown key; ${String(whenUnknown)}`);
     }
     return strange.length > 0;
   }
+
+  return { value: read(root, settings, []), findings };
 
   function misfit(schema: TSchema, value: unknown, path: Path): undefined {
     const isText = KindGuard.IsString(schema);

@@ -3,8 +3,8 @@
 
 /** Keys, by the place they stand at (`[]` for any entry of a list). */
 const keys: Readonly<Record<string, readonly string[]>> = {
-  "": ["admin", "cri", "enforcement", "load_test_mode", "managed", "pricing", "telemetry"],
-  oidc: ["client_assertion", "google_groups", "use_proxy"],
+  "": ["admin", "cri", "enforcement", "load_test_mode"],
+  oidc: ["client_assertion", "use_proxy"],
 };
 
 /** Values of settings that take one word of several. */

@@ -3,8 +3,9 @@
 // its shape.
 import { hostOf, isLocalUrl, isMetadataUrl } from "./addresses.ts";
 import { type Finding, when } from "./problems.ts";
-import type { Partly, Written } from "./schema.ts";
-import { headerFindings } from "./static-headers.ts";
+import type { Partly } from "./pieces.ts";
+import type { Written } from "./schema.ts";
+import { headerFindings, headersOfUpstreams } from "./static-headers.ts";
 
 type Settings = Pick<Partly<Written>, "upstreams" | "failover">;
 type Upstream = NonNullable<NonNullable<Settings["upstreams"]>[number]>;
@@ -63,7 +64,7 @@ const rulesOfOne: readonly ((upstream: Upstream, around: Surroundings) => readon
       ["base_url"],
       "base_url must end with its path: the gateway appends paths such as /v1/messages, which would become part of a query (?) or fragment (#)",
     ),
-  ({ headers }) => headerFindings(headers ?? {}, ["headers"]),
+  ({ headers }) => headerFindings(headers ?? {}, ["headers"], headersOfUpstreams),
 
   (upstream) =>
     when(

@@ -2,7 +2,7 @@
 // noticed is in models/warnings.ts.
 import type { Config } from "./schema.ts";
 
-type Read = Pick<Config, "models" | "upstreams">;
+type Read = Pick<Config, "listen" | "models" | "policies" | "pricing" | "telemetry" | "upstreams">;
 
 const rules: readonly ((config: Read) => readonly string[])[] = [
   ({ models }) => {
@@ -19,6 +19,25 @@ const rules: readonly ((config: Read) => readonly string[])[] = [
           ]
         : [],
     ),
+  ({ listen, telemetry }) =>
+    telemetry !== undefined && telemetry.forward_to.length > 0 && listen.public_url === undefined
+      ? [
+          "telemetry.forward_to is configured but listen.public_url is not — clients will not be told to export OTLP. " +
+            "Set listen.public_url so that /managed/settings can push OTEL_EXPORTER_OTLP_ENDPOINT.",
+        ]
+      : [],
+  ({ telemetry }) =>
+    telemetry?.forward_to.length === 0 && Object.keys(telemetry.resource_attributes).length > 0
+      ? [
+          "telemetry.resource_attributes is set but telemetry.forward_to is empty, so the labels are not applied",
+        ]
+      : [],
+  ({ policies, pricing }) =>
+    pricing !== undefined && pricing.multiplier > 1 && policies.length > 0
+      ? [
+          `pricing.multiplier is ${pricing.multiplier}, a markup. Claude Code clients older than v2.1.270 ignore a multiplier above 1 and show costs without the markup.`,
+        ]
+      : [],
 ];
 
 /** Everything that is worth a warning. */

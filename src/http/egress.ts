@@ -20,6 +20,11 @@ export type EgressOptions = {
   timeoutMs: number;
   /** Longest answer, counted after decompression. */
   responseBytesMax: number;
+  /**
+   * The environment has a proxy (HTTPS_PROXY, NO_PROXY) and it may carry these requests: names are then looked up there, and
+   * where they lead is not checked here. For public hosts only. Otherwise no proxy is used, whatever the environment says.
+   */
+  viaProxy?: boolean;
   /** PEM certificates that replace the system's trust store. */
   caPem?: string | undefined;
   /** Addresses of a host name; the system's resolver unless a test says otherwise. */
@@ -41,7 +46,8 @@ export function createEgress(options: EgressOptions): Egress {
     rejectUnauthorized: true,
     ...(options.caPem === undefined ? {} : { ca: options.caPem }),
   };
-  const resolve = options.resolve ?? systemAddresses;
+  const viaProxy = options.viaProxy ?? false;
+  const resolve = viaProxy ? undefined : (options.resolve ?? systemAddresses);
 
   return {
     async fetch(url, init = {}) {
@@ -51,13 +57,13 @@ export function createEgress(options: EgressOptions): Egress {
       const explain = (error: unknown) => explained(target, error, options.timeoutMs);
       try {
         await orAborted(signal, allowedAddresses(target, resolve, options.allowLoopback));
-        // `proxy: false`: the runtime would otherwise read HTTP_PROXY, and a proxy decides for itself where it connects.
+        // `proxy: false`: the runtime reads HTTP_PROXY otherwise, and a proxy decides for itself where it connects.
         const response = await fetch(target, {
           ...init,
           signal,
           tls,
           redirect: "manual",
-          proxy: false,
+          ...(viaProxy ? {} : { proxy: false }),
         });
         return await bounded(target, response, options.responseBytesMax, explain);
       } catch (error) {
@@ -115,11 +121,11 @@ function carried(entry: string): string[] {
 
 /**
  * Addresses that the URL's host stands for, all of them allowed: one forbidden address refuses the host, since the
- * connection may pick any. The connection still looks the name up again by itself; pinning it to this list goes here.
+ * connection may pick any. Without `resolve` only what the URL itself says is checked. The connection still looks the name up again by itself; pinning it to this list goes here.
  */
 async function allowedAddresses(
   target: URL,
-  resolve: (hostname: string) => Promise<string[]>,
+  resolve: ((hostname: string) => Promise<string[]>) | undefined,
   allowLoopback: boolean,
 ): Promise<string[]> {
   if (target.protocol !== "http:" && target.protocol !== "https:") {
@@ -131,7 +137,9 @@ async function allowedAddresses(
   const host = hostOf(target.href);
   if (metadataNames.has(host)) throw blockedBy(metadataReason, host);
 
-  const addresses = isIP(host) === 0 ? await resolve(host) : [host];
+  const isName = isIP(host) === 0;
+  if (isName && resolve === undefined) return [];
+  const addresses = isName && resolve !== undefined ? await resolve(host) : [host];
   if (addresses.length === 0) throw new Error(`ENOTFOUND: ${host} has no address`);
   const applied = rules.filter((rule) => !(rule.loopback && allowLoopback));
   for (const address of addresses) {

@@ -55,11 +55,17 @@ export async function unavailableUnlessSaid<T>(
   }
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+/** True for a string with something in it. */
+export function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
 }
 
-function jsonObject(text: string): Record<string, unknown> | undefined {
+/** What the text holds, when it is one JSON object. */
+export function jsonObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
     return isObject(value) && !Array.isArray(value) ? value : undefined;
@@ -69,5 +75,5 @@ function jsonObject(text: string): Record<string, unknown> | undefined {
 }
 
 function nonEmpty(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
+  return isText(value) ? value : undefined;
 }

@@ -1,5 +1,6 @@
-// From claims to an admitted identity: which claim is the e-mail address, which are the groups, and who may sign in. Pure
-// functions over what id-token.ts and userinfo have vouched for; nothing here asks anybody.
+// From claims to an admitted identity: which claim is the e-mail address, which are the groups, whether an IdP left groups
+// out, and who may sign in. Pure functions over what id-token.ts and userinfo have vouched for; nothing here asks anybody.
+import { domainOfAddress, lowerCased } from "../config/email-domain.ts";
 import type { OidcConfig } from "../config/schema.ts";
 import type { Identity } from "./identity.ts";
 
@@ -7,28 +8,35 @@ export type Claims = Readonly<Record<string, unknown>>;
 
 export type ClaimRules = Pick<
   OidcConfig,
-  "email_claim" | "groups_claim" | "allowed_email_domains" | "allowed_groups"
+  "email_claim" | "groups_claim" | "allowed_email_domains" | "allowed_groups" | "google_groups"
 >;
 
 /** `refused` is the reason as the operator reads it in the audit. */
 export type Admission = { identity: Identity } | { refused: string };
 
+/** Groups as claims tell them. `leftOut`: the IdP says that there are some and does not name them. */
+export type ClaimedGroups = { groups: string[] } | { leftOut: true };
+
 /** Most groups of one person. More refuse the sign-in: part of the list could mean a looser policy than the whole. */
-const groupsMax = 10_000;
+export const groupsMax = 10_000;
 /** Longest `sub`, address, name or group in characters (OpenID Connect Core §2 allows 255 for `sub`). */
 const textLengthMax = 1_024;
 
-/** True when userinfo could add what the rules read: an e-mail address or groups. A missing name alone is not worth a request. */
+/**
+ * True when userinfo could add what the rules read: an e-mail address, or groups unless Google's directory has them. A missing
+ * name alone is not worth a request.
+ */
 export function hasGaps(rules: ClaimRules, claims: Claims): boolean {
-  return emailIn(rules, claims) === undefined || groupsIn(rules, claims) === undefined;
+  const wantsGroups = rules.google_groups === undefined && groupsIn(rules, claims) === undefined;
+  return wantsGroups || emailIn(rules, claims) === undefined;
 }
 
 /**
- * Reads an identity and applies the rules of `oidc`. `sources` stand in order of precedence (id_token, then userinfo): a
- * later one only fills what the earlier ones leave out. `sub` comes from the first; that the others speak of the same
- * person is checked by whoever fetched them.
+ * Reads who this is, groups excepted, and applies the rules for e-mail addresses. `sources` stand in order of precedence
+ * (id_token, then userinfo): a later one only fills what the earlier ones leave out. `sub` comes from the first; that the
+ * others speak of the same person is checked by whoever fetched them.
  */
-export function admit(rules: ClaimRules, sources: readonly [Claims, ...Claims[]]): Admission {
+export function identify(rules: ClaimRules, sources: readonly [Claims, ...Claims[]]): Admission {
   const sub = text(sources[0].sub);
   if (!sub) return { refused: "IdP claims missing required `sub`" };
   if (!sources.every(emailMayBeTrusted)) return { refused: "id_token email is not verified" };
@@ -37,19 +45,34 @@ export function admit(rules: ClaimRules, sources: readonly [Claims, ...Claims[]]
   const refusedEmail = refusalOfEmail(rules.allowed_email_domains, email);
   if (refusedEmail) return { refused: refusedEmail };
 
-  const groups = firstOf(sources, (claims) => groupsIn(rules, claims));
-  const refusedGroups = refusalOfGroups(rules.allowed_groups, groups ?? []);
-  if (refusedGroups) return { refused: refusedGroups };
-
   const name = firstOf(sources, (claims) => text(claims.name) || undefined);
   return {
     identity: {
       sub,
       ...(email === undefined ? {} : { email }),
       ...(name === undefined ? {} : { name }),
-      ...(groups === undefined ? {} : { groups }),
     },
   };
+}
+
+/** The groups of the first source that names some. Sources stand as for `identify`. */
+export function claimedGroups(rules: ClaimRules, sources: readonly Claims[]): ClaimedGroups {
+  const groups = firstOf(sources, (claims) => groupsIn(rules, claims));
+  if (groups === undefined && sources.some((claims) => leavesGroupsOut(rules, claims)))
+    return { leftOut: true };
+  return { groups: groups ?? [] };
+}
+
+/** Adds the groups to an identity, wherever they come from, and applies the rules for groups. No groups are no claim. */
+export function admit(rules: ClaimRules, person: Identity, groups: readonly string[]): Admission {
+  const refused = refusalOfGroups(rules.allowed_groups, groups);
+  if (refused) return { refused };
+  return { identity: groups.length === 0 ? person : { ...person, groups: [...groups] } };
+}
+
+/** One `local@domain` without blanks, quotes, comments, lists or a second @: what mail software might read in two ways. */
+export function isPlainAddress(email: string): boolean {
+  return /^[^\s@"(),:;<>[\\\]]+@[^\s@"(),:;<>[\\\]]+$/u.test(email);
 }
 
 /** Absent, null, true and "true" pass; whatever else an IdP writes here is not a clear yes. */
@@ -62,13 +85,27 @@ function emailIn(rules: ClaimRules, claims: Claims): string | undefined {
   return firstOf([rules.email_claim].flat(), (path) => text(claimAt(claims, path)));
 }
 
-/** A string is a list of one; members that are not strings, and empty ones, are dropped; nothing left is no claim. */
+/**
+ * A string is a list of one; members that are not strings, and empty ones, are dropped; nothing left is no claim. Of groups
+ * that the same source calls left out, what it lists would be a part: no claim either.
+ */
 function groupsIn(rules: ClaimRules, claims: Claims): string[] | undefined {
+  if (leavesGroupsOut(rules, claims)) return undefined;
   const groups = [claimAt(claims, rules.groups_claim)]
     .flat()
     .filter((group) => typeof group === "string");
   const named = groups.filter((group) => group !== "");
   return named.length === 0 ? undefined : named;
+}
+
+/**
+ * Whether these claims say that the groups are elsewhere: as a distributed claim (OpenID Connect Core §5.6.2), which is how
+ * Entra writes more than 200 groups, or with the `hasgroups` of Entra's shorter tokens.
+ */
+function leavesGroupsOut({ groups_claim: path }: ClaimRules, claims: Claims): boolean {
+  const [claim = path] = path.startsWith("/") ? stepsOf(path) : [path];
+  if (member(claims["_claim_names"], claim) !== undefined) return true;
+  return claim === "groups" && (claims.hasgroups === true || claims.hasgroups === "true");
 }
 
 function refusalOfEmail(
@@ -79,32 +116,19 @@ function refusalOfEmail(
   if (email === undefined) {
     return "id_token missing email claim — configure your IdP to include `email` in the id_token, or set oidc.email_claim if it uses a different claim name";
   }
-  // From the right: what stands before the last @ is the local part, and a local part may hold anything, also another @.
-  const domain = email.slice(email.lastIndexOf("@") + 1);
-  const allowed =
-    email.includes("@") &&
-    allowedDomains.some((one) => asciiLowerCase(one) === asciiLowerCase(domain));
-  if (!allowed) return "email domain not allowed";
-  if (!plainAddress.test(email))
-    return "email domain not allowed: the claim is not one plain address";
+  const domain = domainOfAddress(email);
+  if (!allowedDomains.some((one) => lowerCased(one) === domain)) return "email domain not allowed";
+  if (!isPlainAddress(email)) return "email domain not allowed: the claim is not one plain address";
   return undefined;
-}
-
-/** One `local@domain` without blanks, quotes, comments, lists or a second @: what mail software might read in two ways. */
-const plainAddress = /^[^\s@"(),:;<>[\\\]]+@[^\s@"(),:;<>[\\\]]+$/u;
-
-/** Letters A to Z only: `toLowerCase` makes a plain k of the Kelvin sign, and two domains that differ become equal. */
-function asciiLowerCase(domain: string): string {
-  return domain.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
 function refusalOfGroups(
   allowedGroups: readonly string[],
   groups: readonly string[],
 ): string | undefined {
-  if (groups.length > groupsMax) return `the groups claim lists more than ${groupsMax} groups`;
+  if (groups.length > groupsMax) return `the person is in more than ${groupsMax} groups`;
   if (groups.some((group) => text(group) === undefined))
-    return "the groups claim holds a name that is too long or not readable";
+    return "the groups hold a name that is too long or not readable";
   if (allowedGroups.length > 0 && !groups.some((group) => allowedGroups.includes(group))) {
     return "user is not a member of an allowed group";
   }
@@ -114,11 +138,12 @@ function refusalOfGroups(
 /** A claim by its name or, when it starts with a slash, by JSON Pointer (RFC 6901). */
 function claimAt(claims: Claims, path: string): unknown {
   if (!path.startsWith("/")) return member(claims, path);
-  const steps = path.slice(1).split("/");
-  return steps.reduce<unknown>(
-    (value, step) => member(value, step.replaceAll("~1", "/").replaceAll("~0", "~")),
-    claims,
-  );
+  return stepsOf(path).reduce<unknown>(member, claims);
+}
+
+function stepsOf(pointer: string): string[] {
+  const steps = pointer.slice(1).split("/");
+  return steps.map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
 function member(holder: unknown, name: string): unknown {

@@ -12,6 +12,8 @@ export type ProviderMetadata = {
   token_endpoint: string;
   jwks_uri: string;
   userinfo_endpoint?: string;
+  /** Where Microsoft Graph is in this cloud: only Entra's documents say so, and no standard. */
+  msgraph_host?: string;
   authorization_response_iss_parameter_supported: boolean;
   token_endpoint_auth_methods_supported: string[];
 };
@@ -49,7 +51,7 @@ function checked(document: Record<string, unknown>): ProviderMetadata {
   const { issuer } = document;
   if (typeof issuer !== "string" || issuer === "")
     throw new Error("the discovery document has no issuer");
-  const userinfo = document.userinfo_endpoint;
+  const { userinfo_endpoint: userinfo, msgraph_host: graphHost } = document;
   return {
     issuer,
     authorization_endpoint: endpoint(document, "authorization_endpoint"),
@@ -58,6 +60,7 @@ function checked(document: Record<string, unknown>): ProviderMetadata {
     ...(userinfo === undefined
       ? {}
       : { userinfo_endpoint: endpoint(document, "userinfo_endpoint") }),
+    ...(typeof graphHost === "string" ? { msgraph_host: graphHost } : {}),
     authorization_response_iss_parameter_supported:
       document.authorization_response_iss_parameter_supported === true,
     token_endpoint_auth_methods_supported: [document.token_endpoint_auth_methods_supported]
@@ -86,6 +89,16 @@ function oddities(config: OidcConfig, metadata: ProviderMetadata): string[] {
   if (config.userinfo_fallback && !metadata.userinfo_endpoint) {
     warnings.push(
       "oidc: userinfo_fallback is set but the discovery document has no userinfo_endpoint; sign-ins whose id_token lacks claims will fail",
+    );
+  }
+  if (config.google_groups && new URL(config.issuer).host !== "accounts.google.com") {
+    warnings.push(
+      "oidc.google_groups is set but oidc.issuer is not accounts.google.com — the Directory API only returns groups for Google Workspace users, so every login will be refused",
+    );
+  }
+  if (config.entra_groups && metadata.msgraph_host === undefined) {
+    warnings.push(
+      "oidc: entra_groups is set but the discovery document has no msgraph_host, which Microsoft Entra's has; groups that an id_token leaves out are asked of graph.microsoft.com",
     );
   }
   if (config.issuer.startsWith("https:") && metadata.token_endpoint.startsWith("http:")) {

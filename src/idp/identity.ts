@@ -19,6 +19,9 @@ export type SignInAttempt = {
 /** `requestId` only names the request in the debug log. */
 export type Traced = { requestId?: string | undefined };
 
+/** What is known from before a renewal: whether the person was in groups that decide something. */
+export type Remembered = { hadGroups?: boolean | undefined };
+
 export type IdentityProvider = {
   /** As configured: for the boot log and the landing page. */
   issuer: string;
@@ -31,13 +34,20 @@ export type IdentityProvider = {
   /**
    * Asks the IdP again with its refresh token and applies the same rules to what it says now. `refreshToken` of the result
    * is the rotated one, absent when the IdP did not rotate. Whether the `sub` is still the same is the caller's to check.
-   * Throws IdpError; its kind is `refused` only for the IdP's own invalid_grant and for an identity that is no longer admitted.
+   * Throws IdpError; its kind is `refused` only for the IdP's own invalid_grant, for a person whom the directory does not
+   * know, and for an identity that is no longer admitted or whose groups can no longer be told.
    */
-  renew(refreshToken: string, trace?: Traced): Promise<IdpGrant>;
+  renew(refreshToken: string, before?: Traced & Remembered): Promise<IdpGrant>;
 };
 
 /** Where a sign-in or a renewal failed. */
-export type IdpStep = "authorization" | "token_endpoint" | "id_token" | "userinfo" | "admission";
+export type IdpStep =
+  | "authorization"
+  | "token_endpoint"
+  | "id_token"
+  | "userinfo"
+  | "directory"
+  | "admission";
 
 /** `refused`: somebody said no. `unavailable`: nobody could say, and asking again later may help. */
 export type IdpErrorKind = "refused" | "unavailable";

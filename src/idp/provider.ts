@@ -1,17 +1,20 @@
 // We are the relying party of the company's OpenID provider. This file puts the steps together: authorization.ts, then
-// token-endpoint.ts, then id-token.ts (is it believed), userinfo.ts (what it left out) and claims.ts (who may sign in).
+// token-endpoint.ts, then id-token.ts (is it believed), userinfo.ts (what it left out), groups.ts (which groups) and claims.ts
+// (who may sign in).
 import type { OidcConfig } from "../config/schema.ts";
 import type { Egress } from "../http/egress.ts";
 import type { log } from "../log.ts";
 import { authorizationUrl, readCallback } from "./authorization.ts";
-import { admit, type Claims, hasGaps } from "./claims.ts";
+import { type Admission, admit, type Claims, hasGaps, identify } from "./claims.ts";
 import { readDiscovery } from "./discovery.ts";
+import { openGroups, type Told } from "./groups.ts";
 import { createIdTokenVerifier } from "./id-token.ts";
 import {
   type Identity,
   type IdentityProvider,
   IdpError,
   type IdpGrant,
+  type Remembered,
   type Traced,
 } from "./identity.ts";
 import { createKeySet } from "./key-set.ts";
@@ -23,20 +26,24 @@ export type { IdentityProvider, IdpGrant } from "./identity.ts";
 export { IdpError } from "./identity.ts";
 
 export type IdpDeps = {
+  /** To the IdP. */
   egress: Egress;
+  /** To Google's and Microsoft's directories: over the public internet, with the system's trust store. */
+  directoryEgress: Egress;
   log: Pick<typeof log, "debug" | "warn">;
-  /** Milliseconds since the epoch, for the lifetime of id_tokens. */
+  /** Milliseconds since the epoch, for the lifetime of id_tokens and access tokens. */
   now?: () => number;
 };
 
-/** Reads the IdP's discovery document and hands out its verbs. Throws an Error that names oidc.issuer and the cause. */
+/** Reads the IdP's discovery document and hands out its verbs. Throws an Error that names the setting and the cause. */
 export async function discoverIdentityProvider(
   config: OidcConfig,
   deps: IdpDeps,
 ): Promise<IdentityProvider> {
-  const { egress, log, now = Date.now } = deps;
+  const { egress, directoryEgress, log, now = Date.now } = deps;
   const metadata = await readDiscovery(config, { egress, log });
   const party = relyingParty(config, metadata, egress);
+  const groupsOf = await openGroups(config, metadata, { egress: directoryEgress, now });
   const verifyIdToken = createIdTokenVerifier(
     {
       issuer: metadata.issuer,
@@ -52,10 +59,10 @@ export async function discoverIdentityProvider(
   async function claimsOf(
     answer: TokenAnswer,
     context: Traced & { nonce?: string },
-  ): Promise<[Claims, ...Claims[]]> {
+  ): Promise<Told> {
     const { accessToken, idToken } = answer;
     const claims = await verifyIdToken(idToken, { accessToken, ...context });
-    // Without a sub to compare it with, nobody's userinfo would do; `admit` refuses such claims.
+    // Without a sub to compare it with, nobody's userinfo would do; `identify` refuses such claims.
     const hasSub = typeof claims.sub === "string" && claims.sub !== "";
     const asksUserinfo = config.userinfo_fallback && hasSub && hasGaps(config, claims);
     const more = asksUserinfo ? [await readUserinfo(party, accessToken, claims.sub)] : [];
@@ -65,26 +72,33 @@ export async function discoverIdentityProvider(
     log.debug(
       `oidc id_token claim names request_id=${context.requestId ?? "-"}: ${namesOf(claims)}${moreNames}`,
     );
-    return [claims, ...more];
+    return { sources: [claims, ...more], hasIdToken: true, accessToken };
   }
 
   /** A refreshed answer may leave the id_token out (OpenID Connect Core §12.2); userinfo alone then says who it is. */
-  async function renewedClaimsOf(
-    answer: TokenAnswer,
-    trace: Traced,
-  ): Promise<[Claims, ...Claims[]]> {
-    if (answer.idToken !== undefined) return claimsOf(answer, trace);
-    const claims = await readUserinfo(party, answer.accessToken);
+  async function renewedClaimsOf(answer: TokenAnswer, trace: Traced): Promise<Told> {
+    const { accessToken, idToken } = answer;
+    if (idToken !== undefined) return claimsOf(answer, trace);
+    const claims = await readUserinfo(party, accessToken);
     log.debug(`oidc userinfo claim names request_id=${trace.requestId ?? "-"}: ${namesOf(claims)}`);
-    return [claims];
+    return { sources: [claims], hasIdToken: false, accessToken };
   }
 
-  function admitted(sources: [Claims, ...Claims[]]): Identity {
-    const admission = admit(config, sources);
-    if ("refused" in admission) {
-      throw new IdpError(admission.refused, { step: "admission", kind: "refused" });
-    }
-    return admission.identity;
+  /** Nobody's groups are asked for before we know that it is somebody of ours. */
+  async function admitted(told: Told): Promise<Identity> {
+    const person = unlessRefused(identify(config, told.sources));
+    return unlessRefused(admit(config, person, await groupsOf(person, told)));
+  }
+
+  /** Userinfo need not list groups: that it lists none does not say that somebody who was in some has left them. */
+  function requireGroups({ groups }: Identity, { hasIdToken }: Told, { hadGroups }: Remembered) {
+    const asksDirectory = config.google_groups !== undefined || config.entra_groups !== undefined;
+    if (hasIdToken || asksDirectory || hadGroups !== true || groups !== undefined) return;
+    throw new IdpError(
+      "the refresh brought no id_token, and userinfo lists no groups of a person who had some: " +
+        "let the IdP issue id_tokens on refresh (oidc.scope_on_refresh: true may do), or list groups in userinfo",
+      { step: "userinfo", kind: "refused" },
+    );
   }
 
   return {
@@ -95,22 +109,31 @@ export async function discoverIdentityProvider(
     async redeem(callback, { state, nonce, codeVerifier, redirectUri, requestId }) {
       const parameters = readCallback(party, callback, state);
       const answer = await redeemCode(party, parameters, { redirectUri, codeVerifier });
-      return grant(admitted(await claimsOf(answer, { nonce, requestId })), answer.refreshToken);
+      const told = await claimsOf(answer, { nonce, requestId });
+      return grant(await admitted(told), answer.refreshToken);
     },
 
-    async renew(refreshToken, trace = {}) {
+    async renew(refreshToken, before = {}) {
       const answer = await refresh(party, refreshToken);
       // The IdP did renew: an id_token or userinfo that we cannot make sense of is no refusal, and must not sign anybody out.
-      const sources = await renewedClaimsOf(answer, trace).catch((error: unknown) => {
+      const told = await renewedClaimsOf(answer, before).catch((error: unknown) => {
         if (!(error instanceof IdpError)) throw error;
         throw new IdpError(error.message, { step: error.step, kind: "unavailable", cause: error });
       });
+      const identity = await admitted(told);
+      requireGroups(identity, told, before);
       return grant(
-        admitted(sources),
+        identity,
         answer.refreshToken === refreshToken ? undefined : answer.refreshToken,
       );
     },
   };
+}
+
+function unlessRefused(admission: Admission): Identity {
+  if ("refused" in admission)
+    throw new IdpError(admission.refused, { step: "admission", kind: "refused" });
+  return admission.identity;
 }
 
 function grant(identity: Identity, refreshToken: string | undefined): IdpGrant {

@@ -7,6 +7,7 @@ import type { Incoming } from "../http/request.ts";
 import type { HandlerFor } from "../http/router.ts";
 import { log } from "../log.ts";
 import type { ModelDirectory } from "../models/resolve.ts";
+import type { Policies } from "../policy/policy.ts";
 import type { Principal } from "../session.ts";
 import { type MessagesCall, readMessagesCall } from "../upstream/request/call.ts";
 import { refuseGuardrailFields } from "../upstream/guardrail.ts";
@@ -34,6 +35,8 @@ type Outcome = {
 export type MessagesDeps = {
   upstreams: readonly Upstream[];
   models: ModelDirectory;
+  /** Who may use which model. */
+  policies: Pick<Policies, "accessOf">;
   /** What is remembered of upstreams. One for each path: an upstream may fail to count and yet answer. */
   routing: Routing;
   connections: Connections;
@@ -95,6 +98,7 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
     const call = readMessagesCall(await request.bytes());
     if (deps.isGuarded && path === "/v1/messages") refuseGuardrailFields(call);
     outcome.model = call.model;
+    requireModel(call, principal);
     const { routes, considered } = routesFor(call, principal, requestId);
     deps.connections.holdOpen(request);
     const answered = await firstAnswer(
@@ -131,6 +135,12 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
         return response;
       }
     }
+  }
+
+  /** A role's models come first: who may not use one is not told whether there is such a model. */
+  function requireModel({ model }: MessagesCall, principal: Principal): void {
+    const refusal = deps.policies.accessOf(principal).refusalOf(model);
+    if (refusal !== undefined) throw new ApiError("invalid_request_error", refusal);
   }
 
   function routesFor(

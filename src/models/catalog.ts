@@ -15,6 +15,8 @@ export type CatalogModel = {
   readonly anthropicGoogleCloud?: string;
   /** Context window in tokens, where one number is true for every account and request. */
   readonly max_input_tokens?: number;
+  /** Has a context of a million tokens, on every provider, when the client asks for it. */
+  readonly long_context?: true;
   /** Still routed by its id, no longer offered by `GET /v1/models`. */
   readonly retired?: true;
 };
@@ -24,6 +26,7 @@ export const catalog: readonly CatalogModel[] = [
   {
     ...onGoogleCloud(undated("claude-opus-4-6")),
     bedrock: "anthropic.claude-opus-4-6-v1",
+    long_context: true,
   },
   onGoogleCloud(dated("claude-sonnet-4-5", "20250929")),
   {
@@ -40,7 +43,7 @@ export const catalog: readonly CatalogModel[] = [
   { ...dated("claude-opus-4-1", "20250805"), max_input_tokens: 200_000 },
   current("claude-sonnet-5-5"),
   current("claude-sonnet-5"),
-  onGoogleCloud(undated("claude-sonnet-4-6")),
+  { ...onGoogleCloud(undated("claude-sonnet-4-6")), long_context: true },
   current("claude-haiku-5-5"),
   { ...dated("claude-opus-4-5", "20251101"), max_input_tokens: 200_000, retired: true },
   { ...dated("claude-opus-4", "20250514"), max_input_tokens: 200_000, retired: true },
@@ -57,7 +60,11 @@ export const catalog: readonly CatalogModel[] = [
 
 /** A model of today: on every provider, with a context of a million tokens. */
 function current(name: string): CatalogModel {
-  return { ...onMantle(onGoogleCloud(undated(name))), max_input_tokens: 1_000_000 };
+  return {
+    ...onMantle(onGoogleCloud(undated(name))),
+    max_input_tokens: 1_000_000,
+    long_context: true,
+  };
 }
 
 function onMantle(model: CatalogModel): CatalogModel {

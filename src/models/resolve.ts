@@ -3,6 +3,7 @@
 // the model is policy's question; which of the routes answers is the inference path's.
 import type { Config, ModelConfig, ProviderName } from "../config/schema.ts";
 import { catalog, type CatalogModel } from "./catalog.ts";
+import { shownId } from "./names.ts";
 
 /** What decides where a model may go, of one configured upstream. */
 export type UpstreamFacts = {
@@ -51,9 +52,6 @@ export type ModelDirectory = {
   /** The operator's models in their order, then the built-in ones that an upstream serves. */
   list(groups: readonly string[]): readonly ModelEntry[];
 };
-
-/** Longest part of a refused model id that the refusal repeats, in characters. */
-const shownIdLengthMax = 128;
 
 /** Which of a built-in model's ids each provider knows it by. Bedrock's still lacks its geography. */
 const idColumn = {
@@ -234,12 +232,4 @@ export function modelFilter(models: readonly string[] | undefined): (spelling: s
 /** What all spellings of one model have in common. */
 export function keyOf(spelling: string): string {
   return builtinBySpelling.get(spelling)?.id ?? spelling;
-}
-
-/** A model id as a refusal may repeat it, into terminals and log lines. */
-function shownId(model: string): string {
-  const printable = model.replaceAll(/[^\x20-\x7e]/g, "");
-  return printable.length > shownIdLengthMax
-    ? `${printable.slice(0, shownIdLengthMax)}...`
-    : printable;
 }

@@ -2,6 +2,7 @@
 // catalog in hand. Warnings about everything else are in config/warnings.ts.
 import type { Config, UpstreamConfig } from "../config/schema.ts";
 import { catalog } from "./catalog.ts";
+import { pricedModels } from "./price-overrides.ts";
 import {
   builtinBySpelling,
   createModelDirectory,
@@ -10,7 +11,7 @@ import {
   modelFilter,
 } from "./resolve.ts";
 
-type Read = Pick<Config, "models" | "auto_include_builtin_models" | "upstreams">;
+type Read = Pick<Config, "models" | "auto_include_builtin_models" | "upstreams" | "pricing">;
 
 /** Model ids named in one warning; the rest are counted. */
 const namedMax = 3;
@@ -21,9 +22,12 @@ const rules: readonly ((config: Read, upstream: UpstreamConfig) => readonly stri
   bareBedrockIds,
 ];
 
-/** Everything that is worth a warning, upstream by upstream. */
+/** Everything that is worth a warning, upstream by upstream, then price by price. */
 export function modelWarnings(config: Read): string[] {
-  return config.upstreams.flatMap((upstream) => rules.flatMap((rule) => rule(config, upstream)));
+  return [
+    ...config.upstreams.flatMap((upstream) => rules.flatMap((rule) => rule(config, upstream))),
+    ...deadOverrides(config),
+  ];
 }
 
 /** Entries of an upstream's `models` without which nothing would change. */
@@ -86,6 +90,27 @@ function bareBedrockIds(config: Read, upstream: UpstreamConfig): string[] {
       `For each model you offer, list a top-level models[] entry whose upstream_model.${name} is an inference profile of that region. ` +
       `Without one so far: ${named.join(", ")}${others}.`,
   ];
+}
+
+/** Rows of `pricing.overrides` that no model's price comes from. */
+function deadOverrides(config: Read): string[] {
+  const priced = pricedModels(config, createModelDirectory(config, config.upstreams));
+  const alive = new Set(priced.flatMap(({ rows }) => rows));
+  const reasons = [
+    "a typo, a model not in models[], a more specific row covers it, or — with no admin: meter — an earlier upstream serves the model and only its price is pushed to clients",
+    ...(config.upstreams.some(({ groups }) => groups !== undefined)
+      ? ["or the first upstream to serve it sets groups, so no price is pushed"]
+      : []),
+    ...(config.upstreams.some(({ priority }) => priority !== undefined)
+      ? ["or upstreams that share its requests have other rates for it, so no price is pushed"]
+      : []),
+  ].join(", ");
+  return (config.pricing?.overrides ?? [])
+    .filter((row) => !alive.has(row))
+    .map(
+      ({ upstream, model }) =>
+        `pricing override for '${model}' on upstream '${upstream}' will never apply — no model a client can request there is priced by it (${reasons})`,
+    );
 }
 
 /** Where models go if this upstream is the only one, and open to everybody. */

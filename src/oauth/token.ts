@@ -14,7 +14,12 @@ export const deviceCodeGrantType = "urn:ietf:params:oauth:grant-type:device_code
 export const refreshTokenGrantType = "refresh_token";
 
 /** What a refresh token of ours holds. */
-export type RefreshTokenContent = { idpRefreshToken: string; sub: string };
+export type RefreshTokenContent = {
+  idpRefreshToken: string;
+  sub: string;
+  /** Whether the person was in groups, where groups decide something. */
+  hadGroups?: true;
+};
 
 /** Tells our refresh tokens from the bare ones of an IdP, which clients that signed in at the reference still hold. */
 const refreshTokenPrefix = "gwr.";
@@ -29,6 +34,8 @@ export function createTokenEndpoint(deps: {
   sealed: Sealed<RefreshTokenContent>;
   identityProvider: IdentityProvider;
   ttlHours: number;
+  /** Whether anything depends on somebody's groups: who may sign in, which policy, which upstream. */
+  groupsDecide: boolean;
 }): Handler {
   const { grants, sessions, sealed } = deps;
 
@@ -37,8 +44,11 @@ export function createTokenEndpoint(deps: {
     idpRefreshToken: string | undefined,
   ): Promise<Response> {
     const { accessToken, expiresInSeconds } = await sessions.mint(claims);
+    const hadGroups = deps.groupsDecide && claims.groups !== undefined;
     const content =
-      idpRefreshToken === undefined ? undefined : { idpRefreshToken, sub: claims.sub };
+      idpRefreshToken === undefined
+        ? undefined
+        : { idpRefreshToken, sub: claims.sub, ...(hadGroups && { hadGroups }) };
     return oauthJson(200, {
       access_token: accessToken,
       ...(content && { refresh_token: refreshTokenPrefix + (await sealed.seal(content)) }),
@@ -93,6 +103,7 @@ export function createTokenEndpoint(deps: {
     try {
       renewed = await deps.identityProvider.renew(idpRefreshToken, {
         requestId: incoming.requestId,
+        hadGroups: content?.hadGroups,
       });
     } catch (error) {
       if (!(error instanceof IdpError)) throw error;

@@ -1,7 +1,100 @@
-// POST /v1/metrics, /v1/logs, /v1/traces: where clients export their telemetry (OTLP/HTTP). Without a configured destination
-// an export is accepted and dropped: an error would make every client log one on each flush.
+// POST /v1/metrics, /v1/logs, /v1/traces: what clients export (OTLP over HTTP) goes on, as it is, to every configured collector
+// that wants the signal. The client is answered before anybody is asked: an error would make it log one on each flush, and a
+// collector that is slow or away is no affair of a developer's. What waits for a collector is destination.ts's, one send
+// delivery.ts's.
+import type { TelemetryConfig } from "../config/schema.ts";
+import { type Signal, signals } from "../config/telemetry-schema.ts";
+import { createEgress } from "../http/egress.ts";
 import type { HandlerFor } from "../http/router.ts";
+import type { log as operationalLog } from "../log.ts";
 import type { Principal } from "../session.ts";
+import { createDelivery } from "./delivery.ts";
+import { createDestination, type Timer } from "./destination.ts";
 
-/** Answers 200 with an empty body, whatever was sent. */
-export const acceptExport: HandlerFor<Principal> = () => new Response(null, { status: 200 });
+/** Bounds of one send. A collector answers with a few bytes. */
+const sendTimeoutMs = 10_000;
+const answerBytesMax = 64 * 1024;
+
+export type Relay = {
+  /** The handler of one signal: always 200 without a body, whether somebody wants the export or not. */
+  accept(signal: Signal): HandlerFor<Principal>;
+  /** Sends what waits, for at most this long, and nothing from then on. */
+  close(timeoutMs: number): Promise<void>;
+};
+
+export type RelayOptions = {
+  /** Whether a collector may be on this machine, as `allowsLoopback` says. */
+  allowLoopback: boolean;
+  /** Our own product token. */
+  userAgent: string;
+  log: Pick<typeof operationalLog, "info" | "warn">;
+  after: Timer;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+};
+
+/** Builds only: nothing is connected to before the first export. */
+export function createRelay(config: TelemetryConfig, options: RelayOptions): Relay {
+  const { allowLoopback, log, after } = options;
+  const egress = createEgress({
+    allowLoopback,
+    timeoutMs: sendTimeoutMs,
+    responseBytesMax: answerBytesMax,
+  });
+  const destinations = (config?.forward_to ?? []).map((entry) => ({
+    entry,
+    ...createDestination(originOf(entry.url), createDelivery(entry, { ...options, egress }), {
+      log,
+      after,
+    }),
+  }));
+
+  return {
+    accept(signal) {
+      const takers = destinations.filter(({ entry }) => entry[signal]);
+      if (takers.length === 0) return accepted;
+      return async ({ request }) => {
+        const body = await bytesOf(request);
+        if (body === undefined) return accepted();
+        const item = {
+          signal,
+          body,
+          contentType: request.headers.get("content-type") || "application/x-protobuf",
+          contentEncoding: request.headers.get("content-encoding") ?? undefined,
+        };
+        for (const taker of takers) taker.enqueue(item);
+        return accepted();
+      };
+    },
+    async close(timeoutMs) {
+      await Promise.all(destinations.map((destination) => destination.close(timeoutMs)));
+    },
+  };
+}
+
+/** For the boot log: `2 destination(s), signals enabled: metrics, logs`. */
+export function describeRelay(config: TelemetryConfig): string {
+  const destinations = config?.forward_to ?? [];
+  if (destinations.length === 0) return "not configured";
+  const enabled = signals.filter((signal) => destinations.some((entry) => entry[signal]));
+  return `${destinations.length} destination(s), signals enabled: ${enabled.join(", ") || "none"}`;
+}
+
+function accepted(): Response {
+  return new Response(null, { status: 200 });
+}
+
+/** The body, whose length the listener has checked; undefined when the client hung up before its end. */
+async function bytesOf(request: Request): Promise<Uint8Array | undefined> {
+  try {
+    return await request.bytes();
+  } catch (error) {
+    if (request.signal.aborted) return undefined;
+    throw error;
+  }
+}
+
+/** What log lines call a collector by: its path may hold a key. */
+function originOf(url: string): string {
+  return new URL(url).origin;
+}

@@ -49,6 +49,7 @@ describe("a valid configuration", () => {
       ],
       models: [],
       auto_include_builtin_models: true,
+      policies: [],
       access_control: { allow_cidrs: [], deny_cidrs: [] },
       limits: { max_request_bytes: 33_554_432 },
       timeouts: {},

@@ -160,10 +160,12 @@ describeRefused({
     ],
   ],
   "what later versions have": [
-    ...["admin", "enforcement", "pricing", "managed", "telemetry", "load_test_mode", "cri"].map(
-      (key): Refused => [key, (c) => (c[key] = {}), `${key} → ${later}`],
-    ),
-    ...["google_groups", "use_proxy", "client_assertion"].map((key): Refused => [
+    ...["admin", "enforcement", "load_test_mode", "cri"].map((key): Refused => [
+      key,
+      (c) => (c[key] = {}),
+      `${key} → ${later}`,
+    ]),
+    ...["use_proxy", "client_assertion"].map((key): Refused => [
       `oidc.${key}`,
       (c) => (c.oidc[key] = {}),
       `oidc.${key} → ${later}`,

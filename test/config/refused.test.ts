@@ -51,7 +51,7 @@ describeRefused({
       "session → session is required: a mapping with jwt_secret",
     ],
     ["store", (c) => delete c.store, "store → store is required: a mapping"],
-    ["upstreams", (c) => delete c.upstreams, "upstreams → upstreams is required: a list"],
+    ["upstreams", (c) => delete c.upstreams, "upstreams → upstreams is required: a list (array)"],
     ["any upstream", (c) => (c.upstreams = []), "upstreams → needs at least one upstream"],
     [
       "a provider",
@@ -118,7 +118,7 @@ describeRefused({
     [
       "one proxy outside a list",
       (c) => (c.listen.trusted_proxies = "10.0.0.1"),
-      'listen.trusted_proxies → must be a list, got "10.0.0.1"',
+      'listen.trusted_proxies → must be a list (array), got "10.0.0.1"',
     ],
   ],
   oidc: [
@@ -190,7 +190,7 @@ describeRefused({
     [
       "an e-mail claim of another kind",
       (c) => (c.oidc.email_claim = 1),
-      "oidc.email_claim → must be a claim name or JSON Pointer, or a list, got 1",
+      "oidc.email_claim → must be a claim name or JSON Pointer, or a list (array), got 1",
     ],
   ],
   session: [

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { ConfigError, type ConfigProblem } from "../../src/config/problems.ts";
 import { type LoadedConfig, loadConfig, type Sources } from "../../src/config/load.ts";
+import { priceKeyOf } from "../../src/models/price-overrides.ts";
 
 /** The least that starts a gateway. Loosely typed: the tests write nonsense into it. */
 // oxlint-disable-next-line typescript/no-explicit-any -- see above
@@ -25,6 +26,7 @@ export function edited(edit: Edit): string {
 
 export const noSources: Sources = {
   env: {},
+  modelKeyOf: priceKeyOf,
   readFile: (path) => {
     throw new Error(`ENOENT: no such file or directory, open '${path}'`);
   },

@@ -1,7 +1,14 @@
 // From claims to an admitted identity, rule by rule.
 import { describe, expect, test } from "bun:test";
 import { array, assert, constantFrom, property } from "fast-check";
-import { admit, type ClaimRules, type Claims, hasGaps } from "../../src/idp/claims.ts";
+import {
+  admit,
+  claimedGroups,
+  type ClaimRules,
+  type Claims,
+  hasGaps,
+  identify,
+} from "../../src/idp/claims.ts";
 
 const open: ClaimRules = {
   email_claim: "email",
@@ -11,10 +18,17 @@ const open: ClaimRules = {
 };
 const ada = { sub: "ada", email: "ada@example.com" };
 
-const read = (claims: Claims, rules: Partial<ClaimRules> = {}) => {
-  const admission = admit({ ...open, ...rules }, [claims]);
+/** Identity, or the reason of the refusal. */
+const readAll = (rules: ClaimRules, sources: readonly [Claims, ...Claims[]]) => {
+  const person = identify(rules, sources);
+  if ("refused" in person) return person.refused;
+  const claimed = claimedGroups(rules, sources);
+  if ("leftOut" in claimed) return "left out";
+  const admission = admit(rules, person.identity, claimed.groups);
   return "refused" in admission ? admission.refused : admission.identity;
 };
+const read = (claims: Claims, rules: Partial<ClaimRules> = {}) =>
+  readAll({ ...open, ...rules }, [claims]);
 
 test("claims that are absent stay absent", () => {
   expect(read({ sub: "ada" })).toEqual({ sub: "ada" });
@@ -87,12 +101,12 @@ describe("groups", () => {
     const groups = Array.from({ length: 10_000 }, (_, index) => `g${index}`);
     expect(read({ sub: "ada", groups })).toEqual({ sub: "ada", groups });
     expect(read({ sub: "ada", groups: [...groups, "one more"] })).toBe(
-      "the groups claim lists more than 10000 groups",
+      "the person is in more than 10000 groups",
     );
   });
 
   test("a group name that is too long or holds control characters refuses the sign-in", () => {
-    const reason = "the groups claim holds a name that is too long or not readable";
+    const reason = "the groups hold a name that is too long or not readable";
     expect(read({ sub: "ada", groups: ["x".repeat(1_025)] })).toBe(reason);
     expect(read({ sub: "ada", groups: ["a\nb"] })).toBe(reason);
   });
@@ -194,9 +208,9 @@ describe("e-mail", () => {
     );
     assert(
       property(array(piece, { maxLength: 6 }), (pieces) => {
-        const admission = admit({ ...open, ...rules }, [{ sub: "ada", email: pieces.join("") }]);
-        if ("refused" in admission) return;
-        expect(admission.identity.email).toMatch(/^[^@]+@example\.com$/i);
+        const admitted = read({ sub: "ada", email: pieces.join("") }, rules);
+        if (typeof admitted === "string") return;
+        expect(admitted.email).toMatch(/^[^@]+@example\.com$/i);
       }),
     );
   });
@@ -206,20 +220,30 @@ describe("a second source", () => {
   const userinfo = { sub: "ada", email: "other@example.com", name: "Ada", groups: ["u"] };
 
   test("fills what the first leaves out and overrides nothing", () => {
-    expect(admit(open, [{ sub: "ada", groups: ["t"] }, userinfo])).toEqual({
-      identity: { sub: "ada", email: "other@example.com", name: "Ada", groups: ["t"] },
+    expect(readAll(open, [{ sub: "ada", groups: ["t"] }, userinfo])).toEqual({
+      sub: "ada",
+      email: "other@example.com",
+      name: "Ada",
+      groups: ["t"],
     });
   });
 
   test("that calls the address unverified refuses it", () => {
-    expect(admit(open, [ada, { ...userinfo, email_verified: false }])).toEqual({
-      refused: "id_token email is not verified",
-    });
+    expect(readAll(open, [ada, { ...userinfo, email_verified: false }])).toBe(
+      "id_token email is not verified",
+    );
   });
 
   test("is worth asking for an address or groups, not for a name alone", () => {
     expect(hasGaps(open, { ...ada, groups: ["g"] })).toBe(false);
     expect(hasGaps(open, ada)).toBe(true);
     expect(hasGaps(open, { sub: "ada", groups: ["g"] })).toBe(true);
+    expect(hasGaps(open, { ...ada, groups: ["part"], hasgroups: true })).toBe(true);
+  });
+
+  test("is not worth asking for groups where Google's directory has them", () => {
+    const google_groups = { service_account_json_path: "/key.json", admin_email: "a@example.com" };
+    expect(hasGaps({ ...open, google_groups }, ada)).toBe(false);
+    expect(hasGaps({ ...open, google_groups }, { sub: "ada" })).toBe(true);
   });
 });

@@ -21,11 +21,22 @@ afterEach(() => {
 afterAll(() => hostile.close());
 
 const discover = (changes: Partial<OidcConfig> = {}, now?: () => number) =>
-  discoverIdentityProvider(oidcConfig(hostile, changes), { egress, log, ...(now ? { now } : {}) });
+  discoverIdentityProvider(oidcConfig(hostile, changes), {
+    egress,
+    directoryEgress: egress,
+    log,
+    ...(now ? { now } : {}),
+  });
 
 async function bootError(changes: Partial<OidcConfig> = {}, way = egress): Promise<string> {
   return (
-    await rejection(discoverIdentityProvider(oidcConfig(hostile, changes), { egress: way, log }))
+    await rejection(
+      discoverIdentityProvider(oidcConfig(hostile, changes), {
+        egress: way,
+        directoryEgress: way,
+        log,
+      }),
+    )
   ).message;
 }
 

@@ -3,27 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createServer, type Server } from "node:net";
 import { createEgress, EgressBlockedError, type EgressOptions } from "../../src/http/egress.ts";
 import { portOf, rejection } from "../support/idp.ts";
-
-/** A certificate of our own for localhost and 127.0.0.1, for these tests and nothing else; its key is no secret. */
-const selfSigned = {
-  cert: `-----BEGIN CERTIFICATE-----
-MIIBaDCCAQ2gAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhv
-c3QwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBQxEjAQBgNVBAMM
-CWxvY2FsaG9zdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABKEIGlquwHjvOOHa
-8jYMX3c4nJblYskrNGop5QslvrbyyhYNd4nDUXjy8YnljUkBiLQxkrg6L8yEORPH
-1QDko+ijTjBMMBoGA1UdEQQTMBGCCWxvY2FsaG9zdIcEfwAAATAPBgNVHRMBAf8E
-BTADAQH/MB0GA1UdDgQWBBScqjgUH5VWiouRaLfmhPM3fGfxHDAKBggqhkjOPQQD
-AgNJADBGAiEA7fbjs0ZGJ2PneP9N/EA8+i4hic/CUuYXS5gQ+GWclTICIQCB6LG/
-9OgJrBxzdyohFOWN4vuH3ETN81T/J2a4YtOkPw==
------END CERTIFICATE-----
-`,
-  key: `-----BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgmqFgkqhd40K4LSoC
-+AivTGsx4iphgPqNjba+vi3MTouhRANCAAShCBparsB47zjh2vI2DF93OJyW5WLJ
-KzRqKeULJb628soWDXeJw1F48vGJ5Y1JAYi0MZK4Oi/MhDkTx9UA5KPo
------END PRIVATE KEY-----
-`,
-};
+import { selfSigned } from "../support/self-signed.ts";
 
 const web = Bun.serve({
   port: 0,
@@ -215,6 +195,33 @@ test("a proxy in the environment is not used", async () => {
     if (http_proxy === undefined) delete process.env.http_proxy;
     else process.env.http_proxy = http_proxy;
   }
+});
+
+describe("with a proxy of the environment that may carry requests", () => {
+  test("names are the proxy's to look up", async () => {
+    const { http_proxy } = process.env;
+    process.env.http_proxy = base;
+    try {
+      const carried = egress({ viaProxy: true, resolve: silent });
+      expect(await (await carried.fetch("http://directory.example/")).text()).toBe("hello");
+    } finally {
+      if (http_proxy === undefined) delete process.env.http_proxy;
+      else process.env.http_proxy = http_proxy;
+    }
+  });
+
+  test("what the URL itself says is still refused", async () => {
+    for (const url of [
+      "http://169.254.169.254/",
+      "http://[fd00:ec2::254]/",
+      "http://metadata.google.internal/",
+      "http://127.0.0.1/",
+      "file:///etc/passwd",
+    ]) {
+      const refused = egress({ viaProxy: true, allowLoopback: false }).fetch(url);
+      expect(await rejection(refused)).toBeInstanceOf(EgressBlockedError);
+    }
+  });
 });
 
 describe("certificates", () => {

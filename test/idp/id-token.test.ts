@@ -32,7 +32,12 @@ afterEach(() => hostile.straighten());
 afterAll(() => hostile.close());
 
 const discover = (changes: Partial<OidcConfig> = {}, now: () => number = Date.now) =>
-  discoverIdentityProvider(oidcConfig(hostile, changes), { egress, log, now });
+  discoverIdentityProvider(oidcConfig(hostile, changes), {
+    egress,
+    directoryEgress: egress,
+    log,
+    now,
+  });
 const signIn = (idp = provider) => signInAt(hostile, idp);
 const refusal = (idp = provider) => idpErrorOf(signIn(idp));
 
@@ -209,7 +214,7 @@ describe("an id_token", () => {
       try {
         const idp = await discoverIdentityProvider(
           oidcConfig(other, { id_token_signed_response_alg: alg }),
-          { egress, log },
+          { egress, directoryEgress: egress, log },
         );
         const callback = other.authorize(await idp.authorizationUrl(attempt));
         expect((await idp.redeem(callback, attempt)).identity.sub).toBe("ada");

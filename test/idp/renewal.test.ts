@@ -20,7 +20,7 @@ afterEach(() => hostile.straighten());
 afterAll(() => hostile.close());
 
 const discover = (changes: Partial<OidcConfig> = {}) =>
-  discoverIdentityProvider(oidcConfig(hostile, changes), { egress, log });
+  discoverIdentityProvider(oidcConfig(hostile, changes), { egress, directoryEgress: egress, log });
 
 /** The IdpError that a renewal ends with. */
 const failure = (idp = provider) => idpErrorOf(idp.renew("rt-0"));
@@ -160,7 +160,11 @@ describe("is unavailable, and signs nobody out,", () => {
 
   test("when nobody listens", async () => {
     const gone = await startHostileIdp();
-    const idp = await discoverIdentityProvider(oidcConfig(gone), { egress, log });
+    const idp = await discoverIdentityProvider(oidcConfig(gone), {
+      egress,
+      directoryEgress: egress,
+      log,
+    });
     await gone.close();
     expect(await failure(idp)).toMatchObject({
       step: "token_endpoint",

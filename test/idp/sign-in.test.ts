@@ -27,7 +27,7 @@ afterEach(() => hostile.straighten());
 afterAll(() => hostile.close());
 
 const discover = (changes: Partial<OidcConfig> = {}) =>
-  discoverIdentityProvider(oidcConfig(hostile, changes), { egress, log });
+  discoverIdentityProvider(oidcConfig(hostile, changes), { egress, directoryEgress: egress, log });
 const signIn = (idp = provider) => signInAt(hostile, idp);
 const refusal = (idp = provider) => idpErrorOf(signIn(idp));
 
@@ -42,7 +42,11 @@ describe("with the real oidc-provider", () => {
     const real = await startOidcProvider({ redirectUris: [attempt.redirectUri] });
     try {
       const scopes = ["openid", "profile", "email", "groups", "offline_access"];
-      const idp = await discoverIdentityProvider(oidcConfig(real, { scopes }), { egress, log });
+      const idp = await discoverIdentityProvider(oidcConfig(real, { scopes }), {
+        egress,
+        directoryEgress: egress,
+        log,
+      });
       const callback = await real.signIn(await idp.authorizationUrl(attempt), "ada");
       expect(callback.href).toStartWith(`${attempt.redirectUri}?`);
       const first = await idp.redeem(callback.searchParams, attempt);
@@ -79,7 +83,7 @@ describe("with the real oidc-provider", () => {
       ] as const) {
         const idp = await discoverIdentityProvider(
           oidcConfig(real, { token_endpoint_auth_method }),
-          { egress, log },
+          { egress, directoryEgress: egress, log },
         );
         const callback = await real.signIn(await idp.authorizationUrl(attempt), "bob");
         expect((await idp.redeem(callback.searchParams, attempt)).identity.sub).toBe("bob");

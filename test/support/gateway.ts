@@ -83,12 +83,7 @@ export async function startGateway(
     await stop("SIGKILL");
     throw error;
   }
-  const audit = (evt: string) =>
-    stderr
-      .split("\n")
-      .filter((line) => line.startsWith("{") && line.endsWith("}"))
-      .map((line) => JSON.parse(line) as AuditRecord)
-      .filter((event) => event.evt === evt);
+  const audit = (evt: string) => auditRecords(stderr, evt);
   return {
     url: (/listening on (\S+)/.exec(stderr)?.[1] ?? "").replace("127.0.0.1", "localhost"),
     pid: child.pid,
@@ -107,6 +102,15 @@ export async function startGateway(
     waitForLog: (pattern) => until(pattern, logTimeoutMs),
     stop,
   };
+}
+
+/** The audit events of one kind among the whole lines of a gateway's stderr. */
+export function auditRecords(stderr: string, evt: string): AuditRecord[] {
+  return stderr
+    .split("\n")
+    .filter((line) => line.startsWith("{") && line.endsWith("}"))
+    .map((line) => JSON.parse(line) as AuditRecord)
+    .filter((event) => event.evt === evt);
 }
 
 /** A TCP port that was free a moment ago, for configurations that name their own URL. */

@@ -9,8 +9,9 @@ const cloudPlatform = "https://www.googleapis.com/auth/cloud-platform";
 export const tokenHost = "oauth2.googleapis.com";
 export const federatedIdentity = "eyJ.federated.identity";
 export const serviceAccount = "gateway@example-prod.iam.gserviceaccount.com";
+export const serviceAccountClientId = "104729001";
 
-const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+export const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
 
 export type Google = {
   /** Where STS and the metadata server are, over plain HTTP. */
@@ -88,6 +89,7 @@ export function writeServiceAccountKey(directory: string, tokenUri: string): str
     private_key_id: "key1",
     private_key: privateKey.export({ type: "pkcs8", format: "pem" }),
     client_email: serviceAccount,
+    client_id: serviceAccountClientId,
     token_uri: tokenUri,
   });
 }

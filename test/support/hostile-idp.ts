@@ -1,7 +1,7 @@
 // An identity provider of our own that signs `ada` in without asking, on a free loopback port, and whose every answer a test
 // can bend; and the sign-in against it. The real one is in idp.ts.
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from "jose";
-import { type IdentityProvider, IdpError } from "../../src/idp/provider.ts";
+import { type IdentityProvider, IdpError, type IdpGrant } from "../../src/idp/provider.ts";
 import { clientId, clientSecret, people, rejection } from "./idp.ts";
 
 /** How the hostile IdP departs from the rules. Each is undone by `straighten`. */
@@ -182,6 +182,16 @@ export const attempt = {
 export async function signInAt(hostile: HostileIdp, provider: IdentityProvider) {
   const callback = hostile.authorize(await provider.authorizationUrl(attempt));
   return provider.redeem(callback, { ...attempt, requestId: "req-1" });
+}
+
+/** Both ways to an identity at the hostile IdP, by name. */
+export function waysIn(
+  hostile: HostileIdp,
+): [string, (provider: IdentityProvider) => Promise<IdpGrant>][] {
+  return [
+    ["sign-in", (provider) => signInAt(hostile, provider)],
+    ["renewal", (provider) => provider.renew("rt-0")],
+  ];
 }
 
 /** The IdpError that a sign-in or renewal ends with. */

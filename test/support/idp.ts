@@ -10,6 +10,14 @@ export const clientSecret = "s3cret+/:% s3cret-s3cret";
 
 export type Person = Record<string, unknown>;
 
+/** Entra's mark for groups that it left out. The endpoint is of an API that is gone. */
+export const overage = {
+  _claim_names: { groups: "src1" },
+  _claim_sources: {
+    src1: { endpoint: "https://graph.windows.net/tenant/users/olga/getMemberObjects" },
+  },
+};
+
 export const people: Record<string, Person> = {
   ada: {
     email: "ada@example.com",
@@ -18,6 +26,8 @@ export const people: Record<string, Person> = {
     groups: ["eng", "finops"],
   },
   bob: { email: "bob@example.com", email_verified: true, name: "Bob", groups: ["contractors"] },
+  /** In more groups than Entra puts into a token, as Entra says so. */
+  olga: { email: "olga@example.com", email_verified: true, name: "Olga", ...overage },
 };
 
 /** An `oidc` section as the loaded configuration has it, every default filled in, for one of the test IdPs. */
@@ -69,9 +79,13 @@ export type OidcProvider = {
   close(): Promise<void>;
 };
 
-/** The real OpenID provider, with its development pages, refresh tokens (rotated) and a `groups` claim in scope `groups`. */
+/** The real OpenID provider, with its development pages, refresh tokens and a `groups` claim in scope `groups`. */
 export async function startOidcProvider(options: {
   redirectUris: string[];
+  /** Further fields of the discovery document. */
+  discovery?: Record<string, unknown>;
+  /** False: a refresh token serves again and again, as Google's and Entra's do. */
+  rotateRefreshToken?: boolean;
 }): Promise<OidcProvider> {
   const server = createServer();
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
@@ -95,9 +109,10 @@ export async function startOidcProvider(options: {
         profile: ["name"],
         groups: ["groups"],
       },
+      discovery: options.discovery ?? {},
       conformIdTokenClaims: false,
       cookies: { keys: ["test"] },
-      rotateRefreshToken: true,
+      rotateRefreshToken: options.rotateRefreshToken ?? true,
       // Without prompt=consent the provider would leave offline_access out.
       issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed("refresh_token"),
       ttl: {

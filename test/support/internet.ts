@@ -100,7 +100,7 @@ async function runScript(name: string, input: unknown, env: Record<string, strin
 }
 
 /** For these tests and nothing else; its key is no secret. Valid from 2020 to 2120. */
-const certificate = `-----BEGIN CERTIFICATE-----
+export const certificate = `-----BEGIN CERTIFICATE-----
 MIICDTCCAbKgAwIBAgIUSI6Ma9iOwT7mvn3lVdUznA5E5QIwCgYIKoZIzj0EAwIw
 GjEYMBYGA1UEAwwPY2xvdWRzIGluIHRlc3RzMCAXDTIwMDEwMTAwMDAwMFoYDzIx
 MjAwMTAxMDAwMDAwWjAaMRgwFgYDVQQDDA9jbG91ZHMgaW4gdGVzdHMwWTATBgcq

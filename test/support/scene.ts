@@ -1,5 +1,5 @@
 // A gateway with everything it stands between: a database, an OpenID provider, an upstream that a test can bend.
-import { createSessions } from "../../src/session.ts";
+import { type BearerClaims, createSessions } from "../../src/session.ts";
 import { freePort, type GatewayProcess, startGateway } from "./gateway.ts";
 import { type HostileIdp, startHostileIdp } from "./hostile-idp.ts";
 import { startPostgres } from "./postgres.ts";
@@ -29,7 +29,7 @@ export type Scene = {
   upstream: BentUpstream;
   config: Record<string, unknown>;
   /** A bearer as a sign-in of this person would give it. */
-  bearer: (claims?: { sub: string; email: string }) => Promise<string>;
+  bearer: (claims?: BearerClaims) => Promise<string>;
   /** A Messages request as Ada. A body that is not a string is sent as JSON. */
   message: (body?: unknown, init?: MessageInit) => Promise<Response>;
   stop: () => Promise<void>;
@@ -68,7 +68,7 @@ export async function openScene(
     ttlSeconds: 3600,
     now: Date.now,
   });
-  const bearer = async (claims = { sub: "ada", email: "ada@example.com" }) =>
+  const bearer = async (claims: BearerClaims = { sub: "ada", email: "ada@example.com" }) =>
     (await sessions.mint(claims)).accessToken;
   return {
     gateway,

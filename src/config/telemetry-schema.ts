@@ -1,0 +1,30 @@
+// The shape of `telemetry:`: the collectors that clients' exports are relayed to, and the labels that clients put on what
+// they export. What a shape cannot say is in telemetry-checks.ts; the relay is telemetry/'s, what clients are told policy/'s.
+import { Type } from "@sinclair/typebox";
+import { aUrl, closed, list } from "./pieces.ts";
+
+/** The signals of OpenTelemetry, in the order in which they are listed and as they stand in a path: `/v1/metrics`. */
+export const signals = ["metrics", "logs", "traces"] as const;
+export type Signal = (typeof signals)[number];
+
+/** One collector, which takes OTLP over HTTP below its `url`. */
+const destination = Type.Object(
+  {
+    url: Type.String(aUrl),
+    headers: Type.Record(Type.String(), Type.String(), { default: {} }),
+    metrics: Type.Boolean({ default: true }),
+    logs: Type.Boolean({ default: false }),
+    traces: Type.Boolean({ default: false }),
+    /** The gateway's own Google identity, for Google's collector. */
+    auth: Type.Optional(Type.Object({ google: Type.Object({}, closed) }, closed)),
+  },
+  closed,
+);
+
+export const telemetry = Type.Object(
+  {
+    forward_to: list(destination),
+    resource_attributes: Type.Record(Type.String(), Type.String(), { default: {} }),
+  },
+  closed,
+);

@@ -1,0 +1,100 @@
+// Which models a policy's `availableModels` and `deniedModels` leave. Claude Code reads the same two lists on the laptop:
+// entries mean here what they mean there. The same question is asked of a request, of the list of models and of Claude
+// Desktop's, so it has one answer. Where an admitted model goes is not policy's but models/'s question.
+import type { Config } from "../config/schema.ts";
+import type { SettingsDocument } from "../config/mapping.ts";
+import { claudeNameIn, plainId, shownId } from "../models/names.ts";
+
+export type ModelAccess = {
+  /**
+   * Why a model is refused, as the client reads it; undefined when it is not.
+   * @param model as the client wrote it, or an id of the list of models
+   */
+  refusalOf(model: string): string | undefined;
+};
+
+/** Words that stand for every model of a family. */
+const families: ReadonlySet<string> = new Set(["opus", "sonnet", "haiku", "fable", "mythos"]);
+
+/** Nobody is kept from any model. */
+export const everyModel: ModelAccess = { refusalOf: () => undefined };
+
+/**
+ * @param settings a policy's, merged. Without `availableModels` every model is admitted, with an empty list none.
+ * @param models the operator's own ids, which may stand for a denied model
+ */
+export function createModelAccess(
+  { availableModels, deniedModels }: SettingsDocument,
+  models: Config["models"],
+): ModelAccess {
+  const isAvailable = Array.isArray(availableModels) ? availability(availableModels) : undefined;
+  const isDenied = Array.isArray(deniedModels) ? denial(deniedModels, models) : undefined;
+  if (isAvailable === undefined && isDenied === undefined) return everyModel;
+  return {
+    refusalOf(model) {
+      if (isDenied?.(plainId(model)) === true) {
+        return `model ${shownId(model)} is blocked by your role's deniedModels denylist`;
+      }
+      if (isAvailable?.(plainId(model)) === false) {
+        return `model ${shownId(model)} is not in your role's availableModels allowlist`;
+      }
+      return undefined;
+    },
+  };
+}
+
+/** Whether an id that is plain is one of those that a list of allowed models means. */
+function availability(list: readonly unknown[]): (id: string) => boolean {
+  const entries = entriesOf(list);
+  // Somebody who writes `opus` and `claude-opus-4-8` wants the one, not the family.
+  const isNarrowed = (family: string) =>
+    entries.some((entry) => entry !== family && hasWord(entry, family));
+  const effective = entries.filter((entry) => !families.has(entry) || !isNarrowed(entry));
+  return (id) =>
+    effective.some((entry) => (families.has(entry) ? hasWord(id, entry) : beginsWith(id, entry)));
+}
+
+/**
+ * Whether an id that is plain is one of those that a list of denied models means. A model is denied under all of its names:
+ * in another provider's spelling, with its date, or as an id of the operator's own, it would otherwise be a way around.
+ */
+function denial(list: readonly unknown[], models: Config["models"]): (id: string) => boolean {
+  const entries = entriesOf(list).map((entry) => claudeNameIn(entry) ?? entry);
+  const mapped = new Map(
+    models.map(({ id, upstream_model: upstreamModel }) => [
+      plainId(id),
+      Object.values(upstreamModel).map(plainId),
+    ]),
+  );
+  const isMeant = (entry: string, name: string) => {
+    if (families.has(entry)) return hasWord(name, entry);
+    return namesFamily(entry) ? beginsWith(name, entry) : name === entry;
+  };
+  return (id) => {
+    const ids = [id, ...(mapped.get(id) ?? [])];
+    const names = ids.flatMap((one) => [one, claudeNameIn(one) ?? one]);
+    return entries.some((entry) => names.some((name) => isMeant(entry, name)));
+  };
+}
+
+/** Entries that name something. */
+function entriesOf(list: readonly unknown[]): string[] {
+  return list
+    .filter((entry) => typeof entry === "string")
+    .map(plainId)
+    .filter((entry) => entry !== "");
+}
+
+/** The whole id, or its first parts: `claude-sonnet` and `sonnet-4-5` of `claude-sonnet-4-5-20250929`. */
+function beginsWith(id: string, entry: string): boolean {
+  return [entry, `claude-${entry}`].some((start) => id === start || id.startsWith(`${start}-`));
+}
+
+/** Between anything but letters and digits. */
+function hasWord(id: string, word: string): boolean {
+  return id.split(/[^a-z0-9]+/).includes(word);
+}
+
+function namesFamily(entry: string): boolean {
+  return [...families].some((family) => hasWord(entry, family));
+}

@@ -1,0 +1,147 @@
+// What a configuration's policies may say and hardly mean, in sentences for the boot log: judged on the documents as they
+// are after the merge, because that is what people get.
+import { desktopWarnings } from "../config/claude-desktop/rules.ts";
+import { isMapping, memberOf } from "../config/mapping.ts";
+import type { Config } from "../config/schema.ts";
+import { claudeNameIn } from "../models/names.ts";
+import { isCatchAll, type Policies, type Policy } from "./policy.ts";
+
+type Read = Pick<Config, "models">;
+
+/** The model that Claude Code 2.1.330 starts on when nobody has picked one. */
+const startModel = "claude-opus-4-7";
+
+/** Variables that make it start on another one. */
+const startModelVariables = [
+  "ANTHROPIC_MODEL",
+  "ANTHROPIC_DEFAULT_MODEL",
+  "ANTHROPIC_DEFAULT_OPUS_MODEL",
+];
+
+/** Names that Claude Code turns into a model on the laptop; requests hold the model's id, and these never. */
+const clientAliases: ReadonlySet<string> = new Set(["best", "opusplan", "default", "inherit"]);
+
+const rules: readonly ((policies: readonly Policy[], config: Read) => readonly string[])[] = [
+  neverReached,
+  ignoredSettings,
+  noModels,
+  aliases,
+  noStartModel,
+  unknownModels,
+  outsideCode,
+  uselessRefusal,
+  (policies) =>
+    policies.flatMap(({ index, written }) =>
+      desktopWarnings(written.desktop ?? {}).map(
+        (warning) => `managed.policies[${index}].desktop: ${warning}`,
+      ),
+    ),
+];
+
+/** Everything that is worth a warning. */
+export function policyWarnings({ all }: Policies, config: Read): string[] {
+  return rules.flatMap((rule) => rule(all, config));
+}
+
+function neverReached(policies: readonly Policy[]): string[] {
+  const first = policies.findIndex(({ written }) => isCatchAll(written));
+  if (first < 0 || first === policies.length - 1) return [];
+  return [
+    `managed.policies[${first}] is a catch-all (match: {}) but is not the last entry — policies after it will never match. Move it to the end.`,
+  ];
+}
+
+function ignoredSettings(policies: readonly Policy[]): string[] {
+  return policies
+    .filter(({ written }) => written.ignoresSettings)
+    .map(
+      ({ index }) =>
+        `managed.policies[${index}] has a cli block and a settings block, which are two names of one thing: only cli is used. Put all its settings into one block.`,
+    );
+}
+
+function noModels(policies: readonly Policy[]): string[] {
+  return policies
+    .filter(({ settings }) => listIn(settings.availableModels)?.length === 0)
+    .map(
+      ({ index }) =>
+        `managed policy ${index}: availableModels is an empty list, so every inference request for this role will be rejected. List the models this role may use.`,
+    );
+}
+
+function aliases(policies: readonly Policy[]): string[] {
+  return policies.flatMap(({ index, settings }) => {
+    const named = (listIn(settings.availableModels) ?? []).filter((entry) =>
+      clientAliases.has(String(entry).trim().toLowerCase()),
+    );
+    return named.length === 0
+      ? []
+      : `managed policy ${index}: availableModels contains ${named.map((entry) => `'${String(entry)}'`).join(", ")} — Claude Code resolves these names when picking a model, but requests hold the model's id, so these entries never match. List model ids or families (fable, opus, sonnet, haiku) instead.`;
+  });
+}
+
+function noStartModel(policies: readonly Policy[]): string[] {
+  const lacking = policies.filter(({ settings, access }) => {
+    const hasStart =
+      typeof settings.model === "string" ||
+      settings.enforceAvailableModels === true ||
+      startModelVariables.some((name) => memberOf(settings.env, name) !== undefined);
+    const isEmpty = listIn(settings.availableModels)?.length === 0;
+    return !hasStart && !isEmpty && access.refusalOf(startModel) !== undefined;
+  });
+  if (lacking.length === 0) return [];
+  const indexes = lacking.map(({ index }) => index).join(", ");
+  return [
+    `managed ${lacking.length === 1 ? "policy" : "policies"} ${indexes}: availableModels leaves out ${startModel}, the model Claude Code (as of this release) starts on when nobody has picked one, and neither model nor enforceAvailableModels is set, so those developers get a 400 on every request until they pick a listed model with /model. Add enforceAvailableModels: true so the Default option resolves to a listed model, or set model.`,
+  ];
+}
+
+/** Ids that tell Claude Code nothing, of models that it would know by their own name. */
+function unknownModels(policies: readonly Policy[], { models }: Read): string[] {
+  const picked = new Set(
+    policies.flatMap(({ settings }) =>
+      (listIn(memberOf(settings.modelPicker, "options")) ?? []).map((option) =>
+        isMapping(option) ? option.model : undefined,
+      ),
+    ),
+  );
+  const unknown = models
+    .filter(({ id }) => claudeNameIn(id) === undefined && !picked.has(id))
+    .flatMap(({ id, upstream_model: upstreamModel }) => {
+      const [known] = Object.values(upstreamModel).flatMap((one) => claudeNameIn(one) ?? []);
+      return known === undefined ? [] : [{ id, known }];
+    });
+  const [first] = unknown;
+  if (first === undefined) return [];
+  const example = JSON.stringify({ model: first.id, behavesAs: first.known });
+  return [
+    `Claude Code does not recognize these model IDs: ${unknown.map(({ id }) => `'${id}'`).join(", ")}. It runs them with the output limit and context window that its version assumes for an unknown model. To have Claude Code v2.1.287 or later give them their model's own, list them in modelPicker.options of the managed settings, for example ${example}.`,
+  ];
+}
+
+function outsideCode(policies: readonly Policy[]): string[] {
+  const isSilenced = policies.some(({ written }) => written.serveToDesktop === false);
+  const hasCode = policies.some(({ written }) => written.settingsKey === "code");
+  const isConcerned = policies.some(
+    ({ desktop, settings }) => desktop !== undefined && Object.keys(settings).length > 0,
+  );
+  return hasCode || isSilenced || !isConcerned
+    ? []
+    : [
+        "Claude Code settings outside a code: block do not reach the Code tab of a Claude Desktop connected through bootstrapUrl, even with serve_to_desktop: true. To reach it, write every policy's block under code: (which also changes how Claude Desktop runs Cowork and Chat). serve_to_desktop: false silences this and serves Claude Desktop sessions nothing",
+      ];
+}
+
+function uselessRefusal(policies: readonly Policy[]): string[] {
+  if (!policies.some(({ written }) => written.settingsKey === "code")) return [];
+  return policies
+    .filter(({ written }) => written.serveToDesktop === false)
+    .map(
+      ({ index }) =>
+        `managed.policies[${index}]: serve_to_desktop: false is ignored in a file that has a code: block, so that policy's settings are served to Claude Desktop's Code tab too. Remove it, or write every block under cli: (terminal Claude Code only)`,
+    );
+}
+
+function listIn(value: unknown): readonly unknown[] | undefined {
+  return Array.isArray(value) ? value : undefined;
+}
