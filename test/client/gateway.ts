@@ -1,11 +1,14 @@
 // A gateway as a process: its configuration in a file, its stderr kept, its end by SIGTERM.
 import { join } from "node:path";
+import { type AuditRecord, auditRecords } from "../support/gateway.ts";
 
 const bootSecondsMax = 30;
 const stopSecondsMax = 35;
 
 export type GatewayProcess = {
   stderr(): string;
+  /** Audit events of one kind so far. */
+  audit(evt: string): AuditRecord[];
   /** SIGTERM, then the exit code; SIGKILL when it does not end in time. Further calls return the same. */
   stop(): Promise<number>;
 };
@@ -46,6 +49,7 @@ export async function startGateway(
   }
   return {
     stderr: () => stderr,
+    audit: (evt) => auditRecords(stderr, evt),
     async stop() {
       child.kill("SIGTERM");
       const timer = setTimeout(() => child.kill("SIGKILL"), stopSecondsMax * 1000);

@@ -21,8 +21,10 @@ exec "$@"
 export type Finished = { exitCode: number | null; output: string };
 
 export type Workplace = {
-  /** Runs a program to its end, without a terminal. */
-  run(command: readonly string[], seconds: number): Promise<Finished>;
+  /** Where the client keeps what it was given: credentials, settings. */
+  configDirectory: string;
+  /** Runs a program to its end, without a terminal. `env` is what the developer sets for it. */
+  run(command: readonly string[], seconds: number, env?: Record<string, string>): Promise<Finished>;
   openTerminal(command: readonly string[]): Terminal;
   /** Ends the terminal and removes every file. */
   close(): Promise<void>;
@@ -57,10 +59,11 @@ export async function openWorkplace(settings: object): Promise<Workplace> {
   const managedIsOurs = !existsSync(managed);
   if (managedIsOurs) await mkdir(managed);
 
+  const configDirectory = join(home, ".claude");
   const env = {
     PATH: process.env["PATH"],
     HOME: home,
-    CLAUDE_CONFIG_DIR: join(home, ".claude"),
+    CLAUDE_CONFIG_DIR: configDirectory,
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     DISABLE_AUTOUPDATER: "1",
     BROWSER: "/bin/true",
@@ -76,7 +79,8 @@ export async function openWorkplace(settings: object): Promise<Workplace> {
   };
 
   return {
-    run: (command, seconds) => runToItsEnd(inside(command), seconds, env),
+    configDirectory,
+    run: (command, seconds, own = {}) => runToItsEnd(inside(command), seconds, { ...env, ...own }),
     openTerminal(command) {
       tmux("new-session", "-d", "-s", "client", "-x", "140", "-y", "50", ...inside(command));
       return {

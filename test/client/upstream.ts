@@ -1,13 +1,40 @@
 // The one part of the journey with no local form: the model API. It answers every call in Anthropic's format with the same
-// words, streamed or not, and remembers what it was asked.
+// words, streamed or not, and remembers what it was asked. It does one thing that it is told: a prompt with the line
+// `use NAME {…}` is answered with that use of a tool.
 
 type Seen = { path: string; headers: Headers; body: string };
 
-export type Upstream = { url: string; seen: readonly Seen[]; stop(): Promise<void> };
+/** A use of a tool as the client would be told to make it. */
+export type ToolUse = { name: string; input: Record<string, unknown> };
+
+/** Part of what is said in a conversation; the fields that are looked at here. */
+export type Block = {
+  type: string;
+  text?: string;
+  content?: string | readonly Block[];
+  is_error?: boolean;
+};
+
+/** What the client asked for; the fields that are looked at here. */
+export type MessagesCall = {
+  model: string;
+  stream?: boolean;
+  tools?: readonly { name: string }[];
+  messages: readonly { content: string | readonly Block[] }[];
+};
+
+export type Upstream = {
+  url: string;
+  seen: readonly Seen[];
+  /** Those of `seen` that asked for an answer, read. */
+  calls: readonly MessagesCall[];
+  stop(): Promise<void>;
+};
 
 /** @param words the answer, one stream event each. */
 export function startUpstream(words: readonly string[]): Upstream {
   const seen: Seen[] = [];
+  const calls: MessagesCall[] = [];
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
@@ -17,9 +44,12 @@ export function startUpstream(words: readonly string[]): Upstream {
       seen.push({ path: pathname, headers: request.headers, body });
       if (pathname === "/v1/messages/count_tokens") return Response.json({ input_tokens: 14 });
       if (pathname !== "/v1/messages") return new Response("", { status: 404 });
-      const { model, stream }: { model: string; stream?: boolean } = JSON.parse(body);
-      if (stream !== true) return Response.json(message(model, words.join("")));
-      return new Response(events(model, words).map(frame).join(""), {
+      const call: MessagesCall = JSON.parse(body);
+      calls.push(call);
+      const use = toldToUse(call);
+      const answer = use === undefined ? text(words) : toolUse(use);
+      if (call.stream !== true) return Response.json(message(call.model, answer));
+      return new Response(events(call.model, answer).map(frame).join(""), {
         headers: {
           "content-type": "text/event-stream; charset=utf-8",
           "request-id": "req_upstream",
@@ -27,43 +57,78 @@ export function startUpstream(words: readonly string[]): Upstream {
       });
     },
   });
-  return { url: server.url.origin, seen, stop: () => server.stop(true) };
+  return { url: server.url.origin, seen, calls, stop: () => server.stop(true) };
+}
+
+/** The line that tells the upstream to answer with this use of a tool. */
+export function tellToUse({ name, input }: ToolUse): string {
+  return `use ${name} ${JSON.stringify(input)}`;
+}
+
+/** What a message, or a part of one, is made of. */
+export function blocksOf({ content = [] }: Pick<Block, "content">): readonly Block[] {
+  return typeof content === "string" ? [{ type: "text", text: content }] : content;
+}
+
+function toldToUse({ messages }: MessagesCall): ToolUse | undefined {
+  const last = messages.at(-1);
+  const said = last === undefined ? [] : blocksOf(last).map((block) => block.text ?? "");
+  const [, name, input] = /^use (\w+) (\{.*\})$/m.exec(said.join("\n")) ?? [];
+  return name === undefined || input === undefined ? undefined : { name, input: JSON.parse(input) };
+}
+
+/** An answer of one part: the part as a whole, and how it begins and grows when it is streamed. */
+type Answer = { stopReason: string; whole: object; start: object; deltas: readonly object[] };
+
+function text(words: readonly string[]): Answer {
+  return {
+    stopReason: "end_turn",
+    whole: { type: "text", text: words.join("") },
+    start: { type: "text", text: "" },
+    deltas: words.map((word) => ({ type: "text_delta", text: word })),
+  };
+}
+
+function toolUse({ name, input }: ToolUse): Answer {
+  const whole = { type: "tool_use", id: `toolu_${crypto.randomUUID()}`, name, input };
+  return {
+    stopReason: "tool_use",
+    whole,
+    start: { ...whole, input: {} },
+    deltas: [{ type: "input_json_delta", partial_json: JSON.stringify(input) }],
+  };
 }
 
 type Event = { type: string } & Record<string, unknown>;
 
-function message(model: string, text: string) {
+function message(model: string, { whole, stopReason }: Answer) {
   return {
     id: "msg_test",
     type: "message",
     role: "assistant",
     model,
-    content: [{ type: "text", text }],
-    stop_reason: "end_turn",
+    content: [whole],
+    stop_reason: stopReason,
     stop_sequence: null,
     usage: { input_tokens: 25, output_tokens: 15 },
   };
 }
 
-function events(model: string, words: readonly string[]): Event[] {
+function events(model: string, answer: Answer): Event[] {
   const start = {
-    ...message(model, ""),
+    ...message(model, answer),
     content: [],
     stop_reason: null,
     usage: { input_tokens: 25, output_tokens: 1 },
   };
   return [
     { type: "message_start", message: start },
-    { type: "content_block_start", index: 0, content_block: { type: "text", text: "" } },
-    ...words.map((text) => ({
-      type: "content_block_delta",
-      index: 0,
-      delta: { type: "text_delta", text },
-    })),
+    { type: "content_block_start", index: 0, content_block: answer.start },
+    ...answer.deltas.map((delta) => ({ type: "content_block_delta", index: 0, delta })),
     { type: "content_block_stop", index: 0 },
     {
       type: "message_delta",
-      delta: { stop_reason: "end_turn", stop_sequence: null },
+      delta: { stop_reason: answer.stopReason, stop_sequence: null },
       usage: { output_tokens: 15 },
     },
     { type: "message_stop" },

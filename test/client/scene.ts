@@ -1,0 +1,88 @@
+// What stands around a journey: a real PostgreSQL, a real OIDC provider, an upstream that answers, the gateway between them,
+// and places in which the client runs as on a machine whose managed settings name that gateway.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort } from "../support/gateway.ts";
+import { startOidcProvider } from "../support/idp.ts";
+import { startPostgres } from "../support/postgres.ts";
+import { realClient } from "./client.ts";
+import { type GatewayProcess, startGateway } from "./gateway.ts";
+import { openWorkplace, type Workplace } from "./terminal.ts";
+import { startUpstream, type Upstream } from "./upstream.ts";
+
+const words = ["hello", " world"];
+
+export type Scene = AsyncDisposable & {
+  /** Path of the client's executable. */
+  client: string;
+  /** The gateway's public URL. */
+  base: string;
+  gateway: GatewayProcess;
+  upstream: Upstream;
+  /** What the upstream says to everything. */
+  answer: string;
+  /** What the gateway was configured with and must never show: its credentials, by what they are for. */
+  secrets: { client: string; jwt: string; upstream: string };
+  /** A machine as its owner set it up. Closed with the scene. */
+  openWorkplace(managedSettings?: object): Promise<Workplace>;
+};
+
+/**
+ * @param command the gateway's, with `{config}` where the path of the configuration goes
+ * @param sections further sections of the configuration
+ */
+export async function openScene(command: string, sections: object = {}): Promise<Scene> {
+  const client = await realClient();
+  // Undone from the last to the first, however far it came.
+  await using started = new AsyncDisposableStack();
+  const directory = await mkdtemp(join(tmpdir(), "gateway-journey-"));
+  started.defer(() => rm(directory, { recursive: true, force: true }));
+  const postgres = await startPostgres();
+  started.defer(() => postgres.stop());
+  const upstream = startUpstream(words);
+  started.defer(() => upstream.stop());
+
+  const port = await freePort();
+  const base = `http://localhost:${port}`;
+  const idp = await startOidcProvider({ redirectUris: [`${base}/oauth/callback`] });
+  started.defer(() => idp.close());
+  const secrets = {
+    client: idp.clientSecret,
+    jwt: "only-for-this-test-0123456789abcdef",
+    upstream: "sk-only-for-this-test",
+  };
+  const gateway = await startGateway(command, directory, {
+    listen: { host: "127.0.0.1", port, public_url: base },
+    oidc: {
+      issuer: idp.issuer,
+      client_id: idp.clientId,
+      client_secret: secrets.client,
+      scopes: ["openid", "profile", "email", "groups", "offline_access"],
+    },
+    session: { jwt_secret: secrets.jwt },
+    store: { postgres_url: await postgres.createDatabase() },
+    upstreams: [
+      { provider: "anthropic", base_url: upstream.url, auth: { api_key: secrets.upstream } },
+    ],
+    ...sections,
+  });
+  started.defer(() => gateway.stop().then(() => undefined));
+
+  const namesGateway = { forceLoginMethod: "gateway", forceLoginGatewayUrl: base };
+  const everything = started.move();
+  return {
+    client,
+    base,
+    gateway,
+    upstream,
+    answer: words.join(""),
+    secrets,
+    async openWorkplace(managedSettings = namesGateway) {
+      const workplace = await openWorkplace(managedSettings);
+      everything.defer(() => workplace.close());
+      return workplace;
+    },
+    [Symbol.asyncDispose]: () => everything.disposeAsync(),
+  };
+}
