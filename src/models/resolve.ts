@@ -156,8 +156,13 @@ export function createModelDirectory(
     return new Set(open.map(({ name }) => name));
   }
 
-  const list = (groups: readonly string[]) =>
-    openTo(groups).size === 0 ? [] : listEntries(config, (id) => resolve(id, groups).routes);
+  function list(groups: readonly string[]): ModelEntry[] {
+    const open = openTo(groups);
+    const own = config.models.filter(({ upstream_model: upstreamModel }) =>
+      Object.keys(upstreamModel).some((name) => open.has(name)),
+    );
+    return listEntries({ ...config, models: own }, (id) => resolve(id, groups).routes);
+  }
   const everybodys = isGrouped ? undefined : list([]);
   return { resolve, list: (groups) => everybodys ?? list(groups) };
 }

@@ -49,14 +49,20 @@ export function createManagedSettings(
       return none(nothing);
     }
     if (policy?.reachesDesktop !== true && isDesktopSession(request.headers)) {
-      log.debug(
+      log.info(
         `managed settings withheld from a Claude Desktop session for sub=${principal.sub}: ` +
           `they are not under code request_id=${requestId}`,
       );
       return none("not served to Claude Desktop sessions");
     }
     const asked = request.headers.get("if-none-match")?.trim();
-    if (asked === "*" && policy?.isForEverySession === true) return mustNotBeMissing();
+    if (asked === "*" && policy?.isForEverySession === true) {
+      log.info(
+        `a Code tab of Claude Desktop does not start for sub=${principal.sub}: its machine does not take this gateway's settings, ` +
+          `which stand under code; name the gateway in forceLoginGatewayUrl of that machine's managed settings request_id=${requestId}`,
+      );
+      return mustNotBeMissing();
+    }
     const etag = `"${answer.checksum}"`;
     if (asked === etag) {
       return new Response(null, { status: 304, headers: { ...versionHeader, ...variesByClient } });

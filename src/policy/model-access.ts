@@ -1,7 +1,6 @@
 // Which models a policy's `availableModels` and `deniedModels` leave. Claude Code reads the same two lists on the laptop:
 // entries mean here what they mean there. The same question is asked of a request, of the list of models and of Claude
 // Desktop's, so it has one answer. Where an admitted model goes is not policy's but models/'s question.
-import type { Config } from "../config/schema.ts";
 import type { SettingsDocument } from "../config/mapping.ts";
 import { claudeNameIn, plainId, shownId } from "../models/names.ts";
 
@@ -19,20 +18,23 @@ const families: ReadonlySet<string> = new Set(["opus", "sonnet", "haiku", "fable
 /** Nobody is kept from any model. */
 export const everyModel: ModelAccess = { refusalOf: () => undefined };
 
+/** Under which ids a model, as a client wrote it, would go to upstreams. */
+export type UpstreamIdsOf = (model: string) => readonly string[];
+
 /**
  * @param settings a policy's, merged. Without `availableModels` every model is admitted, with an empty list none.
- * @param models the operator's own ids, which may stand for a denied model
+ * @param upstreamIdsOf whoever may be sent there: an id of the operator's own may stand for a denied model
  */
 export function createModelAccess(
   { availableModels, deniedModels }: SettingsDocument,
-  models: Config["models"],
+  upstreamIdsOf: UpstreamIdsOf,
 ): ModelAccess {
   const isAvailable = Array.isArray(availableModels) ? availability(availableModels) : undefined;
-  const isDenied = Array.isArray(deniedModels) ? denial(deniedModels, models) : undefined;
+  const isDenied = Array.isArray(deniedModels) ? denial(deniedModels) : undefined;
   if (isAvailable === undefined && isDenied === undefined) return everyModel;
   return {
     refusalOf(model) {
-      if (isDenied?.(plainId(model)) === true) {
+      if (isDenied?.([model, ...upstreamIdsOf(model)].map(plainId)) === true) {
         return `model ${shownId(model)} is blocked by your role's deniedModels denylist`;
       }
       if (isAvailable?.(plainId(model)) === false) {
@@ -55,27 +57,26 @@ function availability(list: readonly unknown[]): (id: string) => boolean {
 }
 
 /**
- * Whether an id that is plain is one of those that a list of denied models means. A model is denied under all of its names:
- * in another provider's spelling, with its date, or as an id of the operator's own, it would otherwise be a way around.
+ * Whether one of a model's ids, which are plain, is one of those that a list of denied models means. A model is denied under all
+ * of its names: in another provider's spelling, with its date, or as an id of the operator's own, it would be a way around.
  */
-function denial(list: readonly unknown[], models: Config["models"]): (id: string) => boolean {
-  const entries = entriesOf(list).map((entry) => claudeNameIn(entry) ?? entry);
-  const mapped = new Map(
-    models.map(({ id, upstream_model: upstreamModel }) => [
-      plainId(id),
-      Object.values(upstreamModel).map(plainId),
-    ]),
-  );
-  const isMeant = (entry: string, name: string) => {
-    if (families.has(entry)) return hasWord(name, entry);
-    return namesFamily(entry) ? beginsWith(name, entry) : name === entry;
+function denial(list: readonly unknown[]): (ids: readonly string[]) => boolean {
+  const entries = entriesOf(list).map((entry) => ({
+    name: claudeNameIn(entry) ?? entry,
+    // A date names one model; without one, a version names all that begin with it, and a family every model of its own.
+    isOneModel: dated.test(entry) || !namesFamily(entry),
+  }));
+  const isMeant = ({ name, isOneModel }: (typeof entries)[number], id: string) => {
+    if (families.has(name)) return hasWord(id, name);
+    return isOneModel ? id === name : beginsWith(id, name);
   };
-  return (id) => {
-    const ids = [id, ...(mapped.get(id) ?? [])];
-    const names = ids.flatMap((one) => [one, claudeNameIn(one) ?? one]);
+  return (ids) => {
+    const names = ids.flatMap((id) => [id, claudeNameIn(id) ?? id]);
     return entries.some((entry) => names.some((name) => isMeant(entry, name)));
   };
 }
+
+const dated = /[-@]\d{8}(?!\d)/;
 
 /** Entries that name something. */
 function entriesOf(list: readonly unknown[]): string[] {

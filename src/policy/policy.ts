@@ -5,9 +5,15 @@ import { domainOfAddress } from "../config/email-domain.ts";
 import { isMapping, type SettingsDocument } from "../config/mapping.ts";
 import type { PolicyConfig } from "../config/policy-schema.ts";
 import type { Config } from "../config/schema.ts";
+import { createModelDirectory } from "../models/resolve.ts";
 import type { Principal } from "../session.ts";
 import { mergeDesktop, mergeSettings } from "./merge.ts";
-import { createModelAccess, everyModel, type ModelAccess } from "./model-access.ts";
+import {
+  createModelAccess,
+  everyModel,
+  type ModelAccess,
+  type UpstreamIdsOf,
+} from "./model-access.ts";
 
 /** What a policy decides by. */
 export type Person = Pick<Principal, "email" | "groups">;
@@ -43,11 +49,12 @@ export type Policies = {
   accessOf(person: Person): ModelAccess;
 };
 
+type Read = Pick<Config, "policies" | "models" | "auto_include_builtin_models" | "upstreams">;
+
 /** The policies of a configuration. The first one that is for everybody is laid under all others. */
-export function createPolicies({
-  policies: configs,
-  models,
-}: Pick<Config, "policies" | "models">): Policies {
+export function createPolicies(config: Read): Policies {
+  const { policies: configs } = config;
+  const upstreamIdsOf = upstreamIds(config);
   const baseIndex = configs.findIndex(isCatchAll);
   const base = configs[baseIndex];
   const all = configs.map((written, index) => {
@@ -64,7 +71,7 @@ export function createPolicies({
       isForEverySession: hasSettings && isCode,
       reachesDesktop: hasSettings && servesDesktop,
       desktop,
-      access: createModelAccess(settings, models),
+      access: createModelAccess(settings, upstreamIdsOf),
     };
   });
   // A bearer's principal is one object for as long as it is remembered: matching is paid once per bearer.
@@ -79,6 +86,13 @@ export function createPolicies({
   return { all, of, accessOf: (person) => of(person)?.access ?? everyModel };
 }
 
+/** Where a model goes does not depend here on who asks: who may not be sent there cannot be sent there under another name. */
+function upstreamIds(config: Read): UpstreamIdsOf {
+  const everybodys = config.upstreams.map((upstream) => ({ ...upstream, groups: undefined }));
+  const models = createModelDirectory(config, everybodys);
+  return (model) => models.resolve(model, []).routes.map(({ upstreamModel }) => upstreamModel);
+}
+
 /** A policy's documents over the catch-all's. Claude Desktop is opted in when either of them has a block for it. */
 function laidOver(base: PolicyConfig, policy: PolicyConfig) {
   return {
@@ -91,7 +105,7 @@ function laidOver(base: PolicyConfig, policy: PolicyConfig) {
 }
 
 /** Whether a document says something: mappings without members do not. */
-function holdsAnything(value: unknown): boolean {
+export function holdsAnything(value: unknown): boolean {
   return !isMapping(value) || Object.values(value).some(holdsAnything);
 }
 

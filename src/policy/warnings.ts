@@ -1,10 +1,12 @@
 // What a configuration's policies may say and hardly mean, in sentences for the boot log: judged on the documents as they
 // are after the merge, because that is what people get.
+import { Value } from "@sinclair/typebox/value";
 import { desktopWarnings } from "../config/claude-desktop/rules.ts";
+import { egressHost } from "../config/claude-desktop/values.ts";
 import { isMapping, memberOf } from "../config/mapping.ts";
 import type { Config } from "../config/schema.ts";
 import { claudeNameIn } from "../models/names.ts";
-import { isCatchAll, type Policies, type Policy } from "./policy.ts";
+import { holdsAnything, isCatchAll, type Policies, type Policy } from "./policy.ts";
 
 type Read = Pick<Config, "models">;
 
@@ -30,6 +32,7 @@ const rules: readonly ((policies: readonly Policy[], config: Read) => readonly s
   unknownModels,
   outsideCode,
   uselessRefusal,
+  droppedHosts,
   (policies) =>
     policies.flatMap(({ index, written }) =>
       desktopWarnings(written.desktop ?? {}).map(
@@ -91,8 +94,12 @@ function noStartModel(policies: readonly Policy[]): string[] {
   });
   if (lacking.length === 0) return [];
   const indexes = lacking.map(({ index }) => index).join(", ");
+  const isDenied = lacking.some(
+    ({ access }) => access.refusalOf(startModel)?.includes("deniedModels") === true,
+  );
+  const lists = isDenied ? "availableModels or deniedModels leaves" : "availableModels leaves";
   return [
-    `managed ${lacking.length === 1 ? "policy" : "policies"} ${indexes}: availableModels leaves out ${startModel}, the model Claude Code (as of this release) starts on when nobody has picked one, and neither model nor enforceAvailableModels is set, so those developers get a 400 on every request until they pick a listed model with /model. Add enforceAvailableModels: true so the Default option resolves to a listed model, or set model.`,
+    `managed ${lacking.length === 1 ? "policy" : "policies"} ${indexes}: ${lists} out ${startModel}, the model Claude Code (as of this release) starts on when nobody has picked one, and neither model nor enforceAvailableModels is set, so those developers get a 400 on every request until they pick a listed model with /model. Add enforceAvailableModels: true so the Default option resolves to a listed model, or set model.`,
   ];
 }
 
@@ -123,7 +130,7 @@ function outsideCode(policies: readonly Policy[]): string[] {
   const isSilenced = policies.some(({ written }) => written.serveToDesktop === false);
   const hasCode = policies.some(({ written }) => written.settingsKey === "code");
   const isConcerned = policies.some(
-    ({ desktop, settings }) => desktop !== undefined && Object.keys(settings).length > 0,
+    ({ desktop, settings }) => desktop !== undefined && holdsAnything(settings),
   );
   return hasCode || isSilenced || !isConcerned
     ? []
@@ -140,6 +147,18 @@ function uselessRefusal(policies: readonly Policy[]): string[] {
       ({ index }) =>
         `managed.policies[${index}]: serve_to_desktop: false is ignored in a file that has a code: block, so that policy's settings are served to Claude Desktop's Code tab too. Remove it, or write every block under cli: (terminal Claude Code only)`,
     );
+}
+
+/** Hosts that Claude Code takes and Claude Desktop, which is told the same ones, does not. */
+function droppedHosts(policies: readonly Policy[]): string[] {
+  return policies.flatMap(({ index, settings, desktop }) => {
+    if (desktop === undefined || desktop.coworkEgressAllowedHosts !== undefined) return [];
+    const hosts = listIn(memberOf(memberOf(settings.sandbox, "network"), "allowedDomains")) ?? [];
+    const dropped = hosts.filter((host) => !Value.Check(egressHost, host));
+    return dropped.length === 0
+      ? []
+      : `managed policy ${index}: Claude Desktop drops ${dropped.map((host) => `'${String(host)}'`).join(", ")} of sandbox.network.allowedDomains, which Claude Code honors: it takes ${egressHost.description}. desktop.coworkEgressAllowedHosts may list others.`;
+  });
 }
 
 function listIn(value: unknown): readonly unknown[] | undefined {

@@ -233,7 +233,7 @@ describe("models", () => {
   });
 
   // As GET /v1/models lists it now, and inference refuses it.
-  test.failing("are none that only other people's upstreams serve", () => {
+  test("are none that only other people's upstreams serve", () => {
     const config = {
       upstreams: [anthropic("a", { groups: ["eng"] }), anthropic("b", { groups: ["ops"] })],
       ...only(own("both", { a: "x", b: "x" }), own("ops", { b: "x" })),

@@ -4,12 +4,19 @@ import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import type { ModelConfig } from "../../src/config/schema.ts";
 import { catalog, type CatalogModel } from "../../src/models/catalog.ts";
+import { createModelDirectory } from "../../src/models/resolve.ts";
 import { createModelAccess, everyModel } from "../../src/policy/model-access.ts";
 
+const upstreams = ["u0", "u1", "u2"].map((name) => ({ name, provider: "anthropic" as const }));
 const access = (
   lists: { availableModels?: unknown; deniedModels?: unknown },
   models: ModelConfig[] = [],
-) => createModelAccess(lists, models);
+) =>
+  createModelAccess(lists, (model) =>
+    createModelDirectory({ models, auto_include_builtin_models: true }, upstreams)
+      .resolve(model, [])
+      .routes.map(({ upstreamModel }) => upstreamModel),
+  );
 const isAdmitted = (availableModels: string[], id: string) =>
   access({ availableModels }).refusalOf(id) === undefined;
 const isDenied = (deniedModels: string[], id: string, models?: ModelConfig[]) =>
@@ -169,6 +176,7 @@ describe("deniedModels", () => {
     ["whichever of them is written", ["us.anthropic.claude-sonnet-4-5-20250929-v1:0"], ["claude-sonnet-4-5", "claude-sonnet-4-5@20250929"], ["claude-sonnet-4-6"]],
     ["the version alone of a family", ["claude-opus-4"], ["claude-opus-4-8", "claude-opus-4-20250514", "us.anthropic.claude-opus-4-6-v1"], ["claude-opus-5", "claude-sonnet-4-6"]],
     ["without claude-, too", ["opus-4"], ["claude-opus-4-8", "us.anthropic.claude-opus-4-6-v1"], ["claude-opus-5", "claude-sonnet-4-6"]],
+    ["by the first parts of its names", ["claude-sonnet"], ["claude-sonnet-4-6", "us.anthropic.claude-sonnet-5"], ["claude-opus-5", "claude-3-7-sonnet-20250219"]],
     ["with its point releases", ["claude-opus-5"], ["claude-opus-5", "claude-opus-5-5"], ["claude-opus-4-8", "claude-opus-50"]],
     ["a family", ["Haiku "], ["claude-haiku-4-5", "claude-3-5-haiku-20241022", "my-haiku"], ["claude-opus-5", "myhaiku"]],
     ["a family is not narrowed", ["opus", "claude-opus-4-8"], ["claude-opus-4-8", "claude-opus-5"], ["claude-sonnet-5"]],
@@ -234,27 +242,32 @@ describe("deniedModels", () => {
   });
 
   // The operator's entry for a built-in model is for all of its spellings: models/resolve.test.ts.
-  test.failing(
-    "an entry of the operator's for a built-in model is no way around it in another spelling",
-    () => {
-      const models = [own("claude-sonnet-4-5", "claude-opus-4-8")];
-      for (const asked of [
-        "claude-sonnet-4-5-20250929",
-        "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
-      ]) {
-        expect(isDenied(["claude-opus-4-8"], asked, models)).toBe(true);
-      }
-    },
-  );
+  test("an entry of the operator's for a built-in model is no way around it in another spelling", () => {
+    const models = [own("claude-sonnet-4-5", "claude-opus-4-8")];
+    for (const asked of [
+      "claude-sonnet-4-5-20250929",
+      "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+    ]) {
+      expect(isDenied(["claude-opus-4-8"], asked, models)).toBe(true);
+    }
+  });
 
   // Of two entries the first is where requests go.
-  test.failing("of two entries for one id it is the first that counts", () => {
+  test("of two entries for one id it is the first that counts", () => {
     expect(
       isDenied(["opus"], "house", [
         own("house", "claude-opus-4-8"),
         own("house", "claude-haiku-5-5"),
       ]),
     ).toBe(true);
+  });
+
+  test("a dated entry is one model, and not the beginning of others", () => {
+    expect(isDenied(["claude-sonnet-4-20250514"], "claude-sonnet-4-20250514")).toBe(true);
+    expect(isDenied(["claude-sonnet-4-20250514"], "claude-sonnet-4")).toBe(true);
+    expect(isDenied(["claude-sonnet-4-20250514"], "claude-sonnet-4-6")).toBe(false);
+    expect(isDenied(["claude-sonnet-4@20250514"], "claude-sonnet-4-6")).toBe(false);
+    expect(isDenied(["claude-sonnet-4"], "claude-sonnet-4-6")).toBe(true);
   });
 
   test("an entry more never frees a model", () => {

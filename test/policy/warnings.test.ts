@@ -217,3 +217,34 @@ test("they stand behind all others about the configuration", () => {
   expect(all[0]).toContain("listed more than once");
   expect(all.at(-1)).toContain("managed.policies[0] is a catch-all");
 });
+
+describe("hosts that Claude Desktop does not take", () => {
+  const sandboxed = (...allowedDomains: string[]) => ({
+    cli: { sandbox: { network: { allowedDomains } } },
+    serve_to_desktop: false,
+  });
+
+  test("are named where it is told the same ones as Claude Code", () => {
+    expect(
+      warned([
+        { ...sandboxed("a.example", "*.b.example:443", "*.com", "https://c.example"), desktop: {} },
+      ]),
+    ).toEqual([
+      "managed policy 0: Claude Desktop drops '*.com', 'https://c.example' of sandbox.network.allowedDomains, which Claude Code honors: it takes *, localhost, host[:port] or *.host[:port], without a scheme, a path or an IPv6 address. desktop.coworkEgressAllowedHosts may list others.",
+    ]);
+  });
+
+  test("are nobody's concern without Claude Desktop, or where it is told others", () => {
+    expect(warned([sandboxed("*.com")])).toEqual([]);
+    const others = { coworkEgressAllowedHosts: ["a.example"] };
+    expect(warned([{ ...sandboxed("*.com"), desktop: others }])).toEqual([]);
+  });
+});
+
+test("a start model that is denied is told apart from one that is not listed", () => {
+  const lines = warned([{ cli: { deniedModels: ["opus"] } }]);
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toStartWith(
+    "managed policy 0: availableModels or deniedModels leaves out claude-opus-4-7, ",
+  );
+});

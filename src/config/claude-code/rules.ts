@@ -1,6 +1,6 @@
 // What the table of Claude Code's settings cannot say: keys that need a switch in the gateway's environment, two spellings of
 // one setting, patterns that no client could apply. Findings are relative to the document, which has its shape already.
-import { isMapping, memberOf } from "../mapping.ts";
+import { memberOf } from "../mapping.ts";
 import type { Finding } from "../problems.ts";
 import { gatedSettings } from "./administration.ts";
 import { settingAliases } from "./marketplaces.ts";
@@ -48,9 +48,9 @@ export function underKnownNames(document: SettingsDocument): SettingsDocument {
 /** Entries of a list of marketplaces that mean some by a pattern, which has to be a regular expression. */
 function brokenPatterns(list: unknown, key: string): Finding[] {
   if (!Array.isArray(list)) return [];
-  return list.filter(isMapping).flatMap((entry, index) =>
+  return list.flatMap((entry: unknown, index) =>
     ["hostPattern", "pathPattern"]
-      .filter((name) => typeof entry[name] === "string" && !isPattern(entry[name]))
+      .filter((name) => !isPattern(memberOf(entry, name) ?? ""))
       .map((name) => ({
         path: [key, index, name],
         message: "is not a regular expression, so the entry cannot be enforced",
@@ -58,9 +58,9 @@ function brokenPatterns(list: unknown, key: string): Finding[] {
   );
 }
 
-function isPattern(text: string): boolean {
+function isPattern(text: unknown): boolean {
   try {
-    return new RegExp(text) instanceof RegExp;
+    return new RegExp(String(text)) instanceof RegExp;
   } catch {
     return false;
   }
