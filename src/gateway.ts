@@ -166,7 +166,7 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ha
       sealed: createSealed<RefreshTokenContent>("refresh token", { secrets, now }),
       identityProvider,
       ttlHours: session.ttl_hours,
-      groupsDecide: decidesByGroups(config),
+      decisive: decisiveIn(config),
     }),
   };
   const signedIn = {
@@ -216,9 +216,12 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ha
   return createRouter({ open, signedIn }, authenticate);
 }
 
-function decidesByGroups({ oidc, policies, upstreams }: Config): boolean {
-  return (
-    oidc.allowed_groups.length > 0 ||
-    [...policies, ...upstreams].some(({ groups }) => groups !== undefined)
-  );
+/** What of a person something depends on. Who may sign in at all is asked anew at each refresh. */
+function decisiveIn({ oidc, policies, upstreams }: Config) {
+  return {
+    groups:
+      oidc.allowed_groups.length > 0 ||
+      [...policies, ...upstreams].some(({ groups }) => groups !== undefined),
+    email: policies.some(({ emailDomain }) => emailDomain !== undefined),
+  };
 }

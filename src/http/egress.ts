@@ -121,7 +121,8 @@ function carried(entry: string): string[] {
 
 /**
  * Addresses that the URL's host stands for, all of them allowed: one forbidden address refuses the host, since the
- * connection may pick any. Without `resolve` only what the URL itself says is checked. The connection still looks the name up again by itself; pinning it to this list goes here.
+ * connection may pick any. Without `resolve` only what the URL itself says is checked. The connection still looks the name
+ * up again by itself; pinning it to this list goes here.
  */
 async function allowedAddresses(
   target: URL,

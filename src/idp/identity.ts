@@ -19,8 +19,8 @@ export type SignInAttempt = {
 /** `requestId` only names the request in the debug log. */
 export type Traced = { requestId?: string | undefined };
 
-/** What is known from before a renewal: whether the person was in groups that decide something. */
-export type Remembered = { hadGroups?: boolean | undefined };
+/** What a renewal has to tell again: whatever policies depend on and the person had before. */
+export type Expected = { groups: boolean; email: boolean };
 
 export type IdentityProvider = {
   /** As configured: for the boot log and the landing page. */
@@ -35,9 +35,9 @@ export type IdentityProvider = {
    * Asks the IdP again with its refresh token and applies the same rules to what it says now. `refreshToken` of the result
    * is the rotated one, absent when the IdP did not rotate. Whether the `sub` is still the same is the caller's to check.
    * Throws IdpError; its kind is `refused` only for the IdP's own invalid_grant, for a person whom the directory does not
-   * know, and for an identity that is no longer admitted or whose groups can no longer be told.
+   * know, and for an identity that is no longer admitted or of whom it no longer tells what is expected.
    */
-  renew(refreshToken: string, before?: Traced & Remembered): Promise<IdpGrant>;
+  renew(refreshToken: string, expected?: Expected, trace?: Traced): Promise<IdpGrant>;
 };
 
 /** Where a sign-in or a renewal failed. */

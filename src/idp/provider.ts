@@ -10,11 +10,11 @@ import { readDiscovery } from "./discovery.ts";
 import { openGroups, type Told } from "./groups.ts";
 import { createIdTokenVerifier } from "./id-token.ts";
 import {
+  type Expected,
   type Identity,
   type IdentityProvider,
   IdpError,
   type IdpGrant,
-  type Remembered,
   type Traced,
 } from "./identity.ts";
 import { createKeySet } from "./key-set.ts";
@@ -34,6 +34,8 @@ export type IdpDeps = {
   /** Milliseconds since the epoch, for the lifetime of id_tokens and access tokens. */
   now?: () => number;
 };
+
+const nothingExpected: Expected = { groups: false, email: false };
 
 /** Reads the IdP's discovery document and hands out its verbs. Throws an Error that names the setting and the cause. */
 export async function discoverIdentityProvider(
@@ -90,15 +92,22 @@ export async function discoverIdentityProvider(
     return unlessRefused(admit(config, person, await groupsOf(person, told)));
   }
 
-  /** Userinfo need not list groups: that it lists none does not say that somebody who was in some has left them. */
-  function requireGroups({ groups }: Identity, { hasIdToken }: Told, { hadGroups }: Remembered) {
+  /** Whoever is left without an e-mail address or groups because nobody tells them would be under a looser policy. */
+  function requireExpected(identity: Identity, { hasIdToken }: Told, expected: Expected) {
+    const step = hasIdToken ? "id_token" : "userinfo";
+    const refuse = (message: string) => {
+      throw new IdpError(message, { step, kind: "refused" });
+    };
+    if (expected.email && identity.email === undefined)
+      refuse("the refresh brought no e-mail address of a person who had one");
+    // An id_token without groups says that there are none; userinfo need not list any.
     const asksDirectory = config.google_groups !== undefined || config.entra_groups !== undefined;
-    if (hasIdToken || asksDirectory || hadGroups !== true || groups !== undefined) return;
-    throw new IdpError(
-      "the refresh brought no id_token, and userinfo lists no groups of a person who had some: " +
-        "let the IdP issue id_tokens on refresh (oidc.scope_on_refresh: true may do), or list groups in userinfo",
-      { step: "userinfo", kind: "refused" },
-    );
+    const isTold = hasIdToken || asksDirectory || identity.groups !== undefined;
+    if (expected.groups && !isTold)
+      refuse(
+        "the refresh brought no id_token, and userinfo lists no groups of a person who had some: " +
+          "let the IdP issue id_tokens on refresh (oidc.scope_on_refresh: true may do), or list groups in userinfo",
+      );
   }
 
   return {
@@ -113,15 +122,15 @@ export async function discoverIdentityProvider(
       return grant(await admitted(told), answer.refreshToken);
     },
 
-    async renew(refreshToken, before = {}) {
+    async renew(refreshToken, expected = nothingExpected, trace = {}) {
       const answer = await refresh(party, refreshToken);
       // The IdP did renew: an id_token or userinfo that we cannot make sense of is no refusal, and must not sign anybody out.
-      const told = await renewedClaimsOf(answer, before).catch((error: unknown) => {
+      const told = await renewedClaimsOf(answer, trace).catch((error: unknown) => {
         if (!(error instanceof IdpError)) throw error;
         throw new IdpError(error.message, { step: error.step, kind: "unavailable", cause: error });
       });
       const identity = await admitted(told);
-      requireGroups(identity, told, before);
+      requireExpected(identity, told, expected);
       return grant(
         identity,
         answer.refreshToken === refreshToken ? undefined : answer.refreshToken,

@@ -7,9 +7,11 @@ import type { Incoming } from "../http/request.ts";
 import type { HandlerFor } from "../http/router.ts";
 import { log } from "../log.ts";
 import type { ModelDirectory } from "../models/resolve.ts";
+import { everyModel } from "../policy/model-access.ts";
 import type { Policies } from "../policy/policy.ts";
 import type { Principal } from "../session.ts";
 import { type MessagesCall, readMessagesCall } from "../upstream/request/call.ts";
+import { otherModels } from "../upstream/request/other-models.ts";
 import { refuseGuardrailFields } from "../upstream/guardrail.ts";
 import type { MessagesPath, Upstream } from "../upstream/upstream.ts";
 import { sessionKeyOf } from "./affinity.ts";
@@ -98,7 +100,7 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
     const call = readMessagesCall(await request.bytes());
     if (deps.isGuarded && path === "/v1/messages") refuseGuardrailFields(call);
     outcome.model = call.model;
-    requireModel(call, principal);
+    requireModels(call, principal);
     const { routes, considered } = routesFor(call, principal, requestId);
     deps.connections.holdOpen(request);
     const answered = await firstAnswer(
@@ -138,9 +140,16 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
   }
 
   /** A role's models come first: who may not use one is not told whether there is such a model. */
-  function requireModel({ model }: MessagesCall, principal: Principal): void {
-    const refusal = deps.policies.accessOf(principal).refusalOf(model);
-    if (refusal !== undefined) throw new ApiError("invalid_request_error", refusal);
+  function requireModels(call: MessagesCall, principal: Principal): void {
+    const access = deps.policies.accessOf(principal);
+    if (access === everyModel) return;
+    const others = otherModels(call);
+    if (others === undefined)
+      throw new ApiError("invalid_request_error", "tools or fallbacks cannot be read");
+    for (const model of [call.model, ...others]) {
+      const refusal = access.refusalOf(model);
+      if (refusal !== undefined) throw new ApiError("invalid_request_error", refusal);
+    }
   }
 
   function routesFor(

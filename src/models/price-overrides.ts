@@ -2,7 +2,7 @@
 // rows themselves are config's; what clients are told is policy's, what a request cost is the spend meter's.
 import type { PriceOverride } from "../config/pricing-schema.ts";
 import type { Config, UpstreamConfig } from "../config/schema.ts";
-import { catalog, type CatalogModel } from "./catalog.ts";
+import { catalog } from "./catalog.ts";
 import { claudeNameIn } from "./names.ts";
 import { builtinBySpelling, type ModelDirectory, type ModelRoute } from "./resolve.ts";
 
@@ -19,18 +19,10 @@ export type PricedModel = {
 /** The row for a model that goes to `upstream` as `upstreamModel`; undefined where the list price holds. */
 export type PriceOverrides = (route: ModelRoute, model: string) => PriceOverride | undefined;
 
-/** Spellings that a row may name a built-in model by, in lower case. */
-const builtinByRowSpelling = new Map([
-  ...builtinBySpelling,
-  ...catalog.flatMap((model): [string, CatalogModel][] =>
-    model.mantle === undefined ? [] : [[model.mantle, model]],
-  ),
-]);
-
 /** What the spellings of one built-in model have in common as the model of a row: its name without a date. */
 export function priceKeyOf(spelling: string): string {
   const plain = spelling.toLowerCase();
-  return builtinByRowSpelling.get(plain)?.foundry ?? plain;
+  return builtinBySpelling.get(plain)?.foundry ?? plain;
 }
 
 /**

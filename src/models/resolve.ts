@@ -3,7 +3,7 @@
 // the model is policy's question; which of the routes answers is the inference path's.
 import type { Config, ModelConfig, ProviderName } from "../config/schema.ts";
 import { catalog, type CatalogModel } from "./catalog.ts";
-import { shownId } from "./names.ts";
+import { claudeNameIn, shownId } from "./names.ts";
 
 /** What decides where a model may go, of one configured upstream. */
 export type UpstreamFacts = {
@@ -67,19 +67,14 @@ const idColumn = {
 /** Every accepted spelling of the built-in models, in lower case. `us.` is Bedrock's default geography. */
 export const builtinBySpelling = new Map(
   catalog.flatMap((model) =>
-    [model.id, model.foundry, model.vertex, `us.${model.bedrock}`].map(
-      (spelling) => [spelling, model] as const,
-    ),
+    [model.id, model.foundry, model.vertex, `us.${model.bedrock}`, model.mantle]
+      .filter((spelling) => spelling !== undefined)
+      .map((spelling) => [spelling, model] as const),
   ),
 );
 
-/** Every id that an upstream may know a built-in model by. */
-const builtinByUpstreamId = new Map([
-  ...builtinBySpelling,
-  ...catalog.flatMap((model) =>
-    [model.bedrock, model.mantle ?? model.bedrock].map((id) => [id, model] as const),
-  ),
-]);
+/** By its undated name, which every id of a model holds. */
+const builtinByName = new Map(catalog.map((model) => [model.foundry, model]));
 
 /** To somebody for whom there is no upstream at all. */
 const inNoGroup =
@@ -118,7 +113,7 @@ export function createModelDirectory(
       const refuse = (why: string) =>
         refusals.push({ upstream: name, message: `model ${shown} ${why}` });
       if (!admits(spelling)) refuse(`is not served by upstream '${name}'`);
-      else if (!isOffered) refuse("is not in the operator's model allowlist");
+      else if (!isOffered) refusals.push({ upstream: name, message: notOffered(shown) });
       else if (upstreamModel !== undefined) routes.push({ upstream: name, upstreamModel });
       else if (builtin !== undefined) refuse(`is not available on ${provider}`);
       else refuse(`has no upstream_model.${name} configured`);
@@ -139,32 +134,65 @@ export function createModelDirectory(
   }
 
   function resolve(model: string, groups: readonly string[]): Resolution {
-    const spelling = model.toLowerCase();
-    const { routes, refusals } = routed.get(spelling) ?? workOut(spelling, shownId(model));
-    if (!isGrouped) return resolved(routes, refusals, upstreams.length);
-    const open = openTo(groups);
+    return isGrouped ? resolveAmong(openTo(groups), model) : resolveForAll(model);
+  }
+
+  function resolveForAll(model: string): Resolution {
+    const { routes, refusals } = workedOut(model);
+    return resolved(routes, refusals, upstreams.length);
+  }
+
+  /** @param open names of the upstreams that the person is sent to */
+  function resolveAmong(open: ReadonlySet<string>, model: string): Resolution {
     if (open.size === 0) return resolved([], [{ message: inNoGroup }], 0);
+    const { routes, refusals } = workedOut(model);
     const isOpen = ({ upstream }: { upstream: string }) => open.has(upstream);
-    return resolved(routes.filter(isOpen), refusals.filter(isOpen), open.size);
+    const why = isKnownTo(open, model)
+      ? refusals
+      : refusals.map(({ upstream }) => ({ upstream, message: notOffered(shownId(model)) }));
+    return resolved(routes.filter(isOpen), why.filter(isOpen), open.size);
+  }
+
+  /** A model of the operator's that only other people's upstreams have is none to this person, not even a name. */
+  function isKnownTo(open: ReadonlySet<string>, model: string): boolean {
+    const spelling = model.toLowerCase();
+    const mapped = listed.get(keyOf(spelling));
+    return (
+      mapped === undefined ||
+      builtinBySpelling.has(spelling) ||
+      [...mapped.keys()].some((name) => open.has(name))
+    );
+  }
+
+  function workedOut(model: string): WorkedOut {
+    const spelling = model.toLowerCase();
+    return routed.get(spelling) ?? workOut(spelling, shownId(model));
   }
 
   /** Names of the upstreams that somebody in these groups is sent to. */
   function openTo(groups: readonly string[]): Set<string> {
+    const held = new Set(groups);
     const open = upstreams.filter(
-      (upstream) => upstream.groups?.some((group) => groups.includes(group)) ?? true,
+      (upstream) => upstream.groups?.some((group) => held.has(group)) ?? true,
     );
     return new Set(open.map(({ name }) => name));
   }
 
   function list(groups: readonly string[]): ModelEntry[] {
     const open = openTo(groups);
-    const own = config.models.filter(({ upstream_model: upstreamModel }) =>
-      Object.keys(upstreamModel).some((name) => open.has(name)),
+    const own = config.models.filter(
+      ({ id, upstream_model: upstreamModel }) =>
+        Object.keys(upstreamModel).some((name) => open.has(name)) ||
+        resolveAmong(open, id).routes.length > 0,
     );
-    return listEntries({ ...config, models: own }, (id) => resolve(id, groups).routes);
+    return listEntries({ ...config, models: own }, (id) => resolveAmong(open, id).routes);
   }
   const everybodys = isGrouped ? undefined : list([]);
   return { resolve, list: (groups) => everybodys ?? list(groups) };
+}
+
+function notOffered(shown: string): string {
+  return `model ${shown} is not in the operator's model allowlist`;
 }
 
 function resolved(
@@ -210,8 +238,7 @@ function listEntries(
 /** The context window that holds on every route; none if that of one of them is not known. */
 function smallestWindow(routes: readonly ModelRoute[]): number | undefined {
   const windows = routes.map(
-    ({ upstreamModel }) =>
-      builtinByUpstreamId.get(upstreamModel.toLowerCase().replace(/\[1m\]$/, ""))?.max_input_tokens,
+    ({ upstreamModel }) => builtinByName.get(claudeNameIn(upstreamModel) ?? "")?.max_input_tokens,
   );
   const smallest = Math.min(...windows.map((tokens) => tokens ?? NaN));
   return Number.isFinite(smallest) ? smallest : undefined;

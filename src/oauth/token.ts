@@ -4,6 +4,7 @@ import { audit } from "../audit.ts";
 import { oauthError, oauthJson } from "../http/refusal.ts";
 import { type Incoming, isForm, readForm } from "../http/request.ts";
 import type { Handler } from "../http/router.ts";
+import type { Expected } from "../idp/identity.ts";
 import { type IdentityProvider, IdpError, type IdpGrant } from "../idp/provider.ts";
 import { log } from "../log.ts";
 import type { Sealed } from "../sealed.ts";
@@ -17,8 +18,8 @@ export const refreshTokenGrantType = "refresh_token";
 export type RefreshTokenContent = {
   idpRefreshToken: string;
   sub: string;
-  /** Whether the person was in groups, where groups decide something. */
-  hadGroups?: true;
+  /** What was known of the person when it was issued; absent from tokens that are older than this. */
+  had?: Expected;
 };
 
 /** Tells our refresh tokens from the bare ones of an IdP, which clients that signed in at the reference still hold. */
@@ -34,8 +35,8 @@ export function createTokenEndpoint(deps: {
   sealed: Sealed<RefreshTokenContent>;
   identityProvider: IdentityProvider;
   ttlHours: number;
-  /** Whether anything depends on somebody's groups: who may sign in, which policy, which upstream. */
-  groupsDecide: boolean;
+  /** Whether anything depends on somebody's groups or e-mail address: which policy, which upstream. */
+  decisive: Expected;
 }): Handler {
   const { grants, sessions, sealed } = deps;
 
@@ -44,11 +45,9 @@ export function createTokenEndpoint(deps: {
     idpRefreshToken: string | undefined,
   ): Promise<Response> {
     const { accessToken, expiresInSeconds } = await sessions.mint(claims);
-    const hadGroups = deps.groupsDecide && claims.groups !== undefined;
+    const had = { groups: claims.groups !== undefined, email: claims.email !== undefined };
     const content =
-      idpRefreshToken === undefined
-        ? undefined
-        : { idpRefreshToken, sub: claims.sub, ...(hadGroups && { hadGroups }) };
+      idpRefreshToken === undefined ? undefined : { idpRefreshToken, sub: claims.sub, had };
     return oauthJson(200, {
       access_token: accessToken,
       ...(content && { refresh_token: refreshTokenPrefix + (await sealed.seal(content)) }),
@@ -98,12 +97,17 @@ export function createTokenEndpoint(deps: {
         "invalid_grant",
       );
     const idpRefreshToken = content?.idpRefreshToken ?? refreshToken;
+    // Of a bare token, and of one that is older than the note, nothing is known.
+    const { had = { groups: true, email: true } } = content ?? {};
+    const expected = {
+      groups: had.groups && deps.decisive.groups,
+      email: had.email && deps.decisive.email,
+    };
 
     let renewed: IdpGrant;
     try {
-      renewed = await deps.identityProvider.renew(idpRefreshToken, {
+      renewed = await deps.identityProvider.renew(idpRefreshToken, expected, {
         requestId: incoming.requestId,
-        hadGroups: content?.hadGroups,
       });
     } catch (error) {
       if (!(error instanceof IdpError)) throw error;

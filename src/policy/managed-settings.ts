@@ -12,7 +12,7 @@ import type { Policies, Policy } from "./policy.ts";
 import type { ServedSettings } from "./served-settings.ts";
 
 /** Settings as they are sent. */
-type Sent = { checksum: string; body: string; policyIndex: number | null };
+type Sent = { checksum: string; body: string; policyIndex: number | null; isEmpty: boolean };
 
 /**
  * Tells a client that this answer is the gateway's own and not that of a proxy in between, and which release of Claude Code
@@ -48,7 +48,8 @@ export function createManagedSettings(
       if (policies.all.length > 0) logUnmatched(principal, requestId);
       return none(nothing);
     }
-    if (policy?.reachesDesktop !== true && isDesktopSession(request.headers)) {
+    const reachesDesktop = policy?.reachesDesktop === true && !answer.isEmpty;
+    if (!reachesDesktop && isDesktopSession(request.headers)) {
       log.info(
         `managed settings withheld from a Claude Desktop session for sub=${principal.sub}: ` +
           `they are not under code request_id=${requestId}`,
@@ -120,6 +121,7 @@ function sentTo(policy: Policy | undefined, settings: ServedSettings): Sent | un
     checksum,
     body: JSON.stringify({ uuid: checksum, checksum, settings: document }),
     policyIndex: policy?.index ?? null,
+    isEmpty: Object.keys(document).length === 0,
   };
 }
 

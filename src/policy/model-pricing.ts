@@ -1,5 +1,5 @@
 // What clients are told of prices, so that the costs they show are the operator's: `modelPricing` of the settings they are
-// served. Which row prices a model is models/' question; that a policy's own `modelPricing` wins is managed-settings.ts's.
+// served. Which row prices a model is models/' question; that a policy's own `modelPricing` wins is served-settings.ts's.
 import type { SettingsDocument } from "../config/mapping.ts";
 import type { PriceOverride } from "../config/pricing-schema.ts";
 import type { Config } from "../config/schema.ts";

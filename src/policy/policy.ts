@@ -33,7 +33,7 @@ export type Policy = {
   settings: SettingsDocument;
   /** Whether no session may be without its settings, in a terminal or in Claude Desktop: they stand under `code`. */
   isForEverySession: boolean;
-  /** Whether sessions inside Claude Desktop are given its settings. */
+  /** Whether sessions inside Claude Desktop are given its settings, if there are any. */
   reachesDesktop: boolean;
   /** Merged configuration of Claude Desktop; undefined when neither it nor the catch-all has opted in. */
   desktop: SettingsDocument | undefined;
@@ -61,15 +61,15 @@ export function createPolicies(config: Read): Policies {
     const isBase = base === undefined || index === baseIndex;
     const { settings = {}, desktop } = isBase ? written : laidOver(base, written);
     const isCode = (written.settingsKey ?? base?.settingsKey) === "code";
-    const servesDesktop = isCode || (written.serveToDesktop ?? base?.serveToDesktop) === true;
-    const hasSettings = holdsAnything(settings);
+    const isForEverySession = isCode && holdsAnything(settings);
+    const servesDesktop = !isCode && (written.serveToDesktop ?? base?.serveToDesktop) === true;
     return {
       index,
       written,
       baseIndex: isBase ? undefined : baseIndex,
       settings,
-      isForEverySession: hasSettings && isCode,
-      reachesDesktop: hasSettings && servesDesktop,
+      isForEverySession,
+      reachesDesktop: isForEverySession || servesDesktop,
       desktop,
       access: createModelAccess(settings, upstreamIdsOf),
     };
@@ -79,16 +79,21 @@ export function createPolicies(config: Read): Policies {
   function of(person: Person): Policy | undefined {
     const remembered = known.get(person);
     if (remembered !== undefined) return remembered.policy;
-    const policy = all.find(({ written }) => matches(written, person));
+    const groups = new Set(person.groups);
+    const policy = all.find(({ written }) => matches(written, { ...person, groups }));
     known.set(person, { policy });
     return policy;
   }
   return { all, of, accessOf: (person) => of(person)?.access ?? everyModel };
 }
 
-/** Where a model goes does not depend here on who asks: who may not be sent there cannot be sent there under another name. */
+/** Where a model would go, whoever asks and whatever its upstreams leave out: a denied model has no other name. */
 function upstreamIds(config: Read): UpstreamIdsOf {
-  const everybodys = config.upstreams.map((upstream) => ({ ...upstream, groups: undefined }));
+  const everybodys = config.upstreams.map((upstream) => ({
+    ...upstream,
+    groups: undefined,
+    models: undefined,
+  }));
   const models = createModelDirectory(config, everybodys);
   return (model) => models.resolve(model, []).routes.map(({ upstreamModel }) => upstreamModel);
 }
@@ -115,9 +120,12 @@ export function isCatchAll({ groups, emailDomain }: Match): boolean {
 }
 
 /** Everything that a policy asks for has to fit; of its groups, any. Group names are compared as they are spelled. */
-export function matches({ groups, emailDomain }: Match, person: Person): boolean {
+export function matches(
+  { groups, emailDomain }: Match,
+  person: { groups: ReadonlySet<string>; email: string | undefined },
+): boolean {
   return (
-    (groups === undefined || groups.some((group) => person.groups.includes(group))) &&
+    (groups === undefined || groups.some((group) => person.groups.has(group))) &&
     (emailDomain === undefined || domainOfAddress(person.email ?? "") === emailDomain)
   );
 }

@@ -1,6 +1,6 @@
 // What clients are told so that they export their telemetry to this gateway: for Claude Code environment variables, its own
-// and OpenTelemetry's, which are part of everyone's managed settings; for Claude Desktop labels, beside which bootstrap.ts
-// says the rest. Where the exports go from here is telemetry/'s.
+// and OpenTelemetry's, which are part of everyone's managed settings; for Claude Desktop labels, beside which
+// desktop-configuration.ts says the rest. Where the exports go from here is telemetry/'s.
 import type { Config } from "../config/schema.ts";
 import { type Signal, signals } from "../config/telemetry-schema.ts";
 

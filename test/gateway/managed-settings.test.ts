@@ -329,7 +329,7 @@ describe("a session inside Claude Desktop", () => {
     ["settings that are to be served to it", cli, ["desktop"], true],
     ["settings that are not", cli, ["terminal"], false],
     ["what the gateway adds to none", cli, ["bare"], false],
-    ["what the gateway adds to none, though it may be served", cli, ["desktop-only"], false],
+    ["what the gateway adds to none, when it may be served", cli, ["desktop-only"], true],
     ["settings under code", code, ["eng"], true],
     ["the catch-all's under code", code, ["bare"], true],
     ["the catch-all's over an empty code", code, ["empty"], true],

@@ -38,6 +38,7 @@ describe("a built-in model", () => {
     ["claude-sonnet-4-5@20250929", "claude-sonnet-4-5-20250929"],
     ["US.Anthropic.Claude-Sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5-20250929"],
     ["us.anthropic.claude-opus-4-6-v1", "claude-opus-4-6"],
+    ["Anthropic.Claude-Opus-4-8", "claude-opus-4-8"],
     ["claude-opus-4-5", "claude-opus-4-5-20251101"],
     ["claude-3-5-sonnet-v2@20241022", "claude-3-5-sonnet-20241022"],
     ["us.anthropic.claude-3-5-sonnet-20241022-v2:0", "claude-3-5-sonnet-20241022"],
@@ -280,4 +281,42 @@ describe("the list", () => {
     );
     expect(models.list([])).toEqual([{ type: "model", id: "house", display_name: "house" }]);
   });
+});
+
+describe("where an upstream is open to some people only", () => {
+  const upstreams = [upstream("a"), { ...upstream("b"), groups: ["ops"] }];
+  const own = (id: string) => ({ id, label: "L", upstream_model: { b: "x" } });
+  const models = directory(
+    { models: [own("house"), own("claude-opus-4-8")], auto_include_builtin_models: false },
+    upstreams,
+  );
+  const listed = (...groups: string[]) => models.list(groups).map(({ id }) => id);
+
+  test("a model that only they have is neither listed nor known to others", () => {
+    expect(listed("ops")).toEqual(["house", "claude-opus-4-8"]);
+    expect(listed()).not.toContain("house");
+    expect(models.resolve("house", []).refusals.map(({ message }) => message)).toEqual([
+      notAllowed("house"),
+    ]);
+  });
+
+  test("a built-in model that others reach by its own id keeps its entry", () => {
+    expect(models.list([])).toEqual([
+      expect.objectContaining({ id: "claude-opus-4-8", display_name: "L" }),
+    ]);
+    expect(models.resolve("claude-opus-4-8", []).routes).toEqual([
+      { upstream: "a", upstreamModel: "claude-opus-4-8" },
+    ]);
+  });
+});
+
+test.each([
+  ["claude-opus-4.8", 1_000_000],
+  ["arn:aws:bedrock:eu-west-1:1:inference-profile/eu.anthropic.claude-opus-4-8-v1:0", 1_000_000],
+  ["acme/claude-haiku-4-5@20251001", 200_000],
+  ["claude-opus-9-9", undefined],
+  ["gpt-5", undefined],
+])("the context window is that of the Claude model in the upstream's id: %s", (id, window) => {
+  const models = directory({ models: [{ id: "house", upstream_model: { a: id } }] });
+  expect(models.list([])[0]?.max_input_tokens).toBe(window);
 });

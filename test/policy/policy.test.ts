@@ -187,9 +187,9 @@ describe("whom settings are for", () => {
       [false, false],
     ],
     [
-      "a desktop block alone holds no settings",
+      "the policy's consent does not need settings, which the gateway may add",
       [{ desktop: {}, serve_to_desktop: true }],
-      [false, false],
+      [true, false],
     ],
     [
       "the catch-all's code is for everyone under it",
@@ -236,9 +236,9 @@ describe("whom settings are for", () => {
     ["nothing", {}],
     ["an empty mapping", { env: {} }],
     ["empty mappings in mappings", { permissions: {}, hooks: {}, sandbox: { network: {} } }],
-  ])("%s is no settings, for anybody", (_, document) => {
+  ])("%s under code is no settings that a session could not be without", (_, document) => {
     expect(reach({ code: document })).toEqual([false, false]);
-    expect(reach({ cli: document, serve_to_desktop: true })).toEqual([false, false]);
+    expect(reach({ cli: document, serve_to_desktop: true })).toEqual([true, false]);
   });
 
   test.each<[string, object]>([

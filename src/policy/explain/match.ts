@@ -29,9 +29,10 @@ export function verdictsOn(policies: Policies, person: Person): PolicyVerdict[] 
     return endsAt >= 0 && index > endsAt ? "never reached" : "comes later";
   }
 
+  const met = { email: person.email, groups: new Set(person.groups) };
   return policies.all.map((policy) => {
     const asked = demandsOf(policy.written);
-    const unmet = asked.filter(({ alone }) => !matches(alone, person));
+    const unmet = asked.filter(({ alone }) => !matches(alone, met));
     return {
       index: policy.index,
       asksFor: asked.map(({ sentence }) => sentence),
