@@ -3,6 +3,7 @@
 import { audit } from "./audit.ts";
 import { allowsLoopback, isLoopbackHost } from "./config/addresses.ts";
 import { loadConfig, type LoadedConfig, type Sources } from "./config/load.ts";
+import { firstOf } from "./config/problems.ts";
 import type { Config, StoreConfig } from "./config/schema.ts";
 import { createGateway } from "./gateway.ts";
 import { createAdmission } from "./http/admission.ts";
@@ -137,9 +138,14 @@ function readTls(tls: Config["listen"]["tls"], readFile: Sources["readFile"]) {
   return { cert: read("cert", tls.cert), key: read("key", tls.key) };
 }
 
-/** What a configuration says and hardly means, everywhere in it. */
+/** What a configuration says and hardly means, everywhere in it: the first of it, and how much more there is. */
 export function warningsOf({ config, warnings }: LoadedConfig): string[] {
-  return [...warnings, ...modelWarnings(config), ...policyWarnings(createPolicies(config), config)];
+  const all = [
+    ...warnings,
+    ...modelWarnings(config),
+    ...policyWarnings(createPolicies(config), config),
+  ];
+  return firstOf(all, (left) => `… and ${left} more`);
 }
 
 function warnOf(loaded: LoadedConfig): void {

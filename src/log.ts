@@ -29,18 +29,38 @@ export function setLogDescriptor(openFile: number): void {
 
 function write(level: LogLevel, message: string): void {
   if (levels.indexOf(level) < lowest) return;
-  const line =
-    message.length > messageLengthMax ? `${message.slice(0, messageLengthMax)}…` : message;
-  writeLine(`[gateway] ${new Date().toISOString()} ${level} ${line.replaceAll(/[\r\n]+/g, " ")}`);
+  writeLine(`[gateway] ${new Date().toISOString()} ${level} ${oneLine(message)}`);
 }
 
-/** Operational log, `[gateway] <ts> <level> <message>`. Line breaks in a message become blanks: one event, one line. */
+/** Operational log, `[gateway] <ts> <level> <message>`, each message as `oneLine` has it. */
 export const log = {
   debug: (message: string) => write("debug", message),
   info: (message: string) => write("info", message),
   warn: (message: string) => write("warn", message),
   error: (message: string) => write("error", message),
 };
+
+/**
+ * A message as one line for a person: cut when it is too long, line breaks as blanks, and else as `printable` has it. One
+ * event is one line, whoever had a word in it.
+ */
+export function oneLine(message: string): string {
+  const line =
+    message.length > messageLengthMax ? `${message.slice(0, messageLengthMax)}…` : message;
+  return printable(line.replaceAll(/[\r\n]+/g, " "));
+}
+
+/**
+ * Text with nothing in it that a terminal would obey, and nothing that would hide or turn around what is next to it: control,
+ * format and separator characters, and halves of a surrogate pair, are spelled out as in `\u{1b}`. For texts in which others
+ * have a word: a configuration may be somebody's proposal, a reason an upstream's.
+ */
+export function printable(text: string): string {
+  return text.replaceAll(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  );
+}
 
 /** Queues one line for stderr, as it is. It is written when the running code yields, or by `flushLog`. */
 export function writeLine(line: string): void {

@@ -14,6 +14,8 @@ import {
   flushLog,
   log,
   messageOf,
+  oneLine,
+  printable,
   setLogDescriptor,
   setLogLevel,
   stderr,
@@ -114,8 +116,8 @@ async function stop(gateway: RunningGateway, drainMs: number): Promise<void> {
 
 async function check(path: string): Promise<number> {
   const loaded = loadConfig(readTextFile(path), bootOptions());
-  for (const warning of warningsOf(loaded)) process.stderr.write(`warning: ${warning}\n`);
-  return print(`${path} is valid\n`);
+  for (const warning of warningsOf(loaded)) writeLine(`warning: ${oneLine(warning)}`);
+  return print(`${printable(path)} is valid\n`);
 }
 
 /** A refused model is an answer, too: 0 says that it was explained, `allowed` of the JSON what. */
@@ -123,8 +125,8 @@ async function explained(
   path: string,
   { email, groups, json, ...asked }: ExplainOptions,
 ): Promise<number> {
-  const { config } = loadConfig(readTextFile(path), bootOptions());
-  const explanation = explain(config, { email, groups }, asked);
+  const loaded = loadConfig(readTextFile(path), bootOptions());
+  const explanation = explain(loaded, { email, groups }, asked);
   return print(json ? `${JSON.stringify(explanation, null, 2)}\n` : explanationText(explanation));
 }
 
@@ -229,7 +231,7 @@ function readTextFile(path: string): string {
 
 /** What went wrong, for a person: every problem of a configuration, and a last line that names the first. */
 function describe(error: unknown, file: string): string[] {
-  if (!(error instanceof ConfigError)) return [`claude gateway: ${messageOf(error)}`];
+  if (!(error instanceof ConfigError)) return [`claude gateway: ${oneLine(messageOf(error))}`];
   return [
     ...renderProblems(file, error.problems),
     `claude gateway: ${summarizeProblems(file, error.problems)}`,

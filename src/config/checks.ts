@@ -1,7 +1,8 @@
 // What the shape of a section cannot say: settings that need each other, exclude each other, or name one another. One table;
 // a rule looks at settings that have their shape already, and passes over those that do not. Sections with many rules have
-// files of their own: upstream-checks.ts, policy-checks.ts, telemetry-checks.ts.
+// files of their own: upstream-checks.ts, group-checks.ts, policy-checks.ts, pricing-checks.ts, telemetry-checks.ts.
 import { isLoopbackHost, isMetadataUrl } from "./addresses.ts";
+import { checkGroups } from "./group-checks.ts";
 import { checkPolicies } from "./policy-checks.ts";
 import { checkPricing } from "./pricing-checks.ts";
 import { type Finding, when } from "./problems.ts";
@@ -116,6 +117,7 @@ export function checkSettings(
   return [
     ...rules.flatMap((rule) => rule(settings)),
     ...checkUpstreams(settings, options),
+    ...checkGroups(settings),
     ...checkPolicies(settings, options),
     ...checkPricing(settings, options),
     ...checkTelemetry(settings, options),

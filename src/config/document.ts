@@ -1,5 +1,7 @@
-// YAML text → one plain value, and the line and column of every setting in it. What the settings mean is for later files.
+// What is written in a configuration file → one plain value, and the line and column of every setting in it. The YAML is
+// read in yaml-nodes.ts; what the settings mean is for later files.
 import {
+  type Alias,
   type Document,
   isAlias,
   isMap,
@@ -7,17 +9,17 @@ import {
   isPair,
   isScalar,
   isSeq,
-  LineCounter,
-  parseDocument,
+  type Node,
   type Scalar,
   visit,
   type YAMLMap,
 } from "yaml";
 import { ConfigError, type ConfigProblem, formatPath, type Path } from "./problems.ts";
+import { nodesOf, type Position, syntaxErrorsMax } from "./yaml-nodes.ts";
 
-export type Position = Pick<ConfigProblem, "line" | "column">;
+export type { Position };
 
-export type SettingsDocument = {
+export type ParsedSettings = {
   /** The root mapping, aliases resolved, values as written. */
   readonly value: unknown;
   /** Problems that do not keep the rest from being read: keys given twice. */
@@ -30,45 +32,21 @@ export type SettingsDocument = {
 const fileBytesMax = 1024 * 1024;
 /** How far aliases may multiply what is written. */
 const aliasCountMax = 1000;
-/** Syntax errors reported; one missing bracket causes many. */
-const syntaxErrorsMax = 5;
+/** Repeated keys reported. */
+const repeatedKeysMax = 200;
 
 /**
- * Reads YAML 1.2 (and so JSON) with the core schema: `yes` and `1_000` are text. Merge keys (`<<`) work. Keys are text.
+ * Reads the YAML, or JSON, of a configuration.
  * @throws ConfigError when there is no mapping to read.
  */
-export function parseSettings(text: string): SettingsDocument {
+export function parseSettings(text: string): ParsedSettings {
   const bytes = Buffer.byteLength(text);
   if (bytes > fileBytesMax) refuse(`is larger than ${fileBytesMax} bytes (it has ${bytes})`);
 
-  const lines = new LineCounter();
-  const at = (offset: number): Position => {
-    const { line, col } = lines.linePos(offset);
-    return { line, column: col };
-  };
-  const document = parseDocument(shielded(text), {
-    lineCounter: lines,
-    logLevel: "error",
-    merge: true,
-    prettyErrors: false, // Those repeat the line, which may be the one with the secret.
-    resolveKnownTags: false,
-    schema: "core",
-    stringKeys: true,
-    uniqueKeys: false, // Checked below: the package's own check takes a minute for a file of 80,000 keys.
-    version: "1.2",
-  });
-  // A tag nobody resolves is a warning to the parser, and to us a value that is not what was meant.
-  const syntaxErrors = [...document.errors, ...document.warnings].map(({ message, pos }) => ({
-    path: "",
-    ...at(pos[0]),
-    message: `YAML: ${withoutSource(message)}`,
-  }));
-  if (syntaxErrors.length > 0) throw new ConfigError(syntaxErrors.slice(0, syntaxErrorsMax));
-
-  unshield(document);
-  const problems = keyProblems(document, at);
+  const { document, at } = nodesOf(text);
+  const { aliased, problems } = lookedThrough(document, at);
   const value = valueOf(document);
-  const resolve = (node: unknown) => (isAlias(node) ? node.resolve(document) : node);
+  const resolve = (node: unknown) => (isAlias(node) ? aliased.get(node) : node);
   const positionOf = (path: Path): Position => {
     const offset = offsetOf(document.contents, path, resolve);
     return offset === undefined ? { line: undefined, column: undefined } : at(offset);
@@ -76,59 +54,49 @@ export function parseSettings(text: string): SettingsDocument {
   return { value, problems, positionOf };
 }
 
-/**
- * `{ jwt_secret: ${SECRET} }` is no YAML: a brace ends plain text within braces. People write it all the same, and it can
- * mean one thing only, so the braces of an expansion are hidden from the parser, as characters of the private use area.
- * Every character keeps its place.
- */
-function shielded(text: string): string {
-  return text.replaceAll(/\$\{(\w+|file:[^{}\n]*)\}/g, "$$\uE000$1\uE001");
-}
-
-/** Puts the braces back, in keys and values. */
-function unshield(document: Document): void {
-  visit(document, {
-    Scalar(_, node) {
-      if (typeof node.value !== "string") return;
-      node.value = node.value.replaceAll(/\$\uE000([^\uE000\uE001]*)\uE001/g, "$${$1}");
-    },
-  });
-}
-
 function refuse(message: string): never {
   throw new ConfigError([{ path: "", line: undefined, column: undefined, message }]);
 }
 
-/** Parser messages may end in a piece of the file after a colon. The line and column say as much. */
-function withoutSource(message: string): string {
-  return message.replace(/: .*$/s, "");
-}
-
 /**
- * Keys given twice, in any mapping.
- * @throws ConfigError for aliases of nothing, which the parser lets through.
+ * What every alias stands for, and the keys given twice, in any mapping.
+ * @throws ConfigError for aliases of nothing, which the parser lets through, and of themselves, which have no end.
  */
-function keyProblems(document: Document, at: (offset: number) => Position): ConfigProblem[] {
+function lookedThrough(
+  document: Document,
+  at: (offset: number) => Position,
+): { aliased: ReadonlyMap<Alias, Node>; problems: ConfigProblem[] } {
   const keys: ConfigProblem[] = [];
-  const aliases: ConfigProblem[] = [];
-  const anchors = new Set<string>();
+  const wrong: ConfigProblem[] = [];
+  const aliased = new Map<Alias, Node>();
+  const anchored = new Map<string, Node>();
   visit(document, (_, node, ancestors) => {
-    if (isAlias(node) && !anchors.has(node.source)) {
-      // Without its name: it may be a secret that begins with an asterisk.
-      const message =
-        "YAML: this alias has no anchor before it; text that begins with * needs quotes";
-      aliases.push({ path: "", ...at(node.range?.[0] ?? 0), message });
+    if (isAlias(node)) {
+      const target = anchored.get(node.source);
+      if (target !== undefined) aliased.set(node, target);
+      const message = wrongAlias(target, ancestors);
+      if (message !== undefined) wrong.push({ path: "", ...at(node.range?.[0] ?? 0), message });
+      return;
     }
-    if (isNode(node) && !isAlias(node) && node.anchor !== undefined) anchors.add(node.anchor);
-    if (!isMap(node)) return;
+    if (isNode(node) && node.anchor !== undefined) anchored.set(node.anchor, node);
+    if (!isMap(node) || keys.length >= repeatedKeysMax) return;
     for (const key of repeatedKeys(node)) {
       const path = formatPath([...pathOf([...ancestors, node]), String(key.value)]);
       const message = "the key is given twice in this mapping";
       keys.push({ path, ...at(key.range?.[0] ?? 0), message });
     }
   });
-  if (aliases.length > 0) throw new ConfigError(aliases.slice(0, syntaxErrorsMax));
-  return keys;
+  if (wrong.length > 0) throw new ConfigError(wrong.slice(0, syntaxErrorsMax));
+  return { aliased, problems: keys };
+}
+
+/** Without the alias's name: it may be a secret that begins with an asterisk. */
+function wrongAlias(target: Node | undefined, ancestors: readonly unknown[]): string | undefined {
+  if (target === undefined)
+    return "YAML: this alias has no anchor before it; text that begins with * needs quotes";
+  return ancestors.includes(target)
+    ? "YAML: this alias refers to itself: its anchor is on something that holds it"
+    : undefined;
 }
 
 /** @throws ConfigError when it is no mapping. */
@@ -136,8 +104,10 @@ function valueOf(document: Document): unknown {
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: aliasCountMax });
-  } catch {
-    refuse("YAML: the aliases in it multiply to too many values");
+  } catch (error) {
+    if (error instanceof ReferenceError)
+      refuse("YAML: the aliases in it multiply to too many values");
+    refuse("YAML: a merge key (<<) takes a mapping, or a list of mappings");
   }
   if (value === null) {
     refuse("is empty: it must be a mapping with listen, oidc, session, store and upstreams");

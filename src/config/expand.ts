@@ -26,7 +26,7 @@ const wholeFile = /^\s*\$\{file:(.*)\}\s*$/s;
 const expansionLengthMax = 4 * 1024 * 1024;
 /** Values and levels that are read; aliases can make a small file into a large tree. */
 const valuesMax = 100_000;
-const depthMax = 64;
+export const depthMax = 64;
 
 /** Expands every string of the value; map keys stay as they are. `readFile` may throw: the error becomes a finding. */
 export function expandSettings(value: unknown, sources: Sources): Expanded {

@@ -56,6 +56,7 @@ function takesKindOf(schema: TSchema, value: unknown): boolean {
   return typeof value === "number" ? isNumeric(schema) : KindGuard.IsNull(schema);
 }
 
+/** Whether a number belongs there: a text that reads as one is taken, too, since a variable gives nothing else. */
 export function isNumeric(schema: TSchema): boolean {
   return KindGuard.IsNumber(schema) || KindGuard.IsInteger(schema);
 }
@@ -113,5 +114,11 @@ export function kind(value: unknown): string {
 function isSecret(value: unknown, path: Path, fromOutside: ReadonlySet<string>): boolean {
   if (fromOutside.has(formatPath(path))) return true;
   if (path.some((step) => secretKeys.has(String(step)))) return true;
-  return typeof value === "string" && /:\/\/.*@/s.test(value);
+  return typeof value === "string" && mayHoldCredentials(value);
+}
+
+/** Whether an @ follows a scheme, as in a URL with a password: also in one that is no URL for some other reason. */
+function mayHoldCredentials(value: string): boolean {
+  const scheme = value.indexOf("://");
+  return scheme >= 0 && value.lastIndexOf("@") > scheme;
 }

@@ -6,6 +6,7 @@ import { allowsLoopback } from "./addresses.ts";
 import { checkSettings } from "./checks.ts";
 import { parseSettings, type Position } from "./document.ts";
 import { expandSettings, type Sources as Texts } from "./expand.ts";
+import { isMapping, memberOf } from "./mapping.ts";
 import { policyOf } from "./policy-schema.ts";
 import {
   ConfigError,
@@ -32,6 +33,8 @@ export type LoadedConfig = {
   sha256: string;
   /** Sentences for the boot log. */
   warnings: string[];
+  /** Of the texts in `managed`, those that hold the value of a variable or a file: whoever shows policies keeps them back. */
+  textsFromOutside: ReadonlySet<string>;
 };
 
 /** Problems reported of each step. */
@@ -73,7 +76,21 @@ export function loadConfig(text: string, sources: Sources): LoadedConfig {
     config,
     sha256: createHash("sha256").update(sortedJson(expanded.value)).digest("hex"),
     warnings: [...expanded.warnings, ...warningsOf(config)],
+    textsFromOutside: new Set(
+      textsAt(expanded.fromOutside, memberOf(expanded.value, "managed"), ["managed"]),
+    ),
   };
+}
+
+/** The texts of a value that stand at one of some paths. */
+function textsAt(paths: ReadonlySet<string>, value: unknown, path: Path): string[] {
+  if (typeof value === "string") return paths.has(formatPath(path)) ? [value] : [];
+  if (Array.isArray(value)) {
+    return value.flatMap((item, index) => textsAt(paths, item, [...path, index]));
+  }
+  return isMapping(value)
+    ? Object.entries(value).flatMap(([key, item]) => textsAt(paths, item, [...path, key]))
+    : [];
 }
 
 /** All findings of the first step, and of each later one those on settings of which nothing has been said yet. */

@@ -1,4 +1,5 @@
 // What is wrong with a configuration, and how a person reads it. Finding the problems is the work of the other files here.
+import { printable } from "../log.ts";
 
 /** Where a setting is: `["upstreams", 0, "auth"]`. */
 export type Path = readonly (string | number)[];
@@ -31,18 +32,23 @@ export class ConfigError extends Error {
   }
 }
 
-/** Lines printed for one file; nobody mends more than these before trying again. */
-const linesMax = 100;
-
 /** One line for each problem: `gateway.yaml:12:5  oidc.isuer: unknown key; did you mean "issuer"?` */
 export function renderProblems(fileName: string, problems: readonly ConfigProblem[]): string[] {
-  const lines = problems.slice(0, linesMax).map((problem) => {
+  const lines = problems.map((problem) => {
     const place = problem.line === undefined ? "" : `:${problem.line}:${problem.column ?? 1}`;
     return `${fileName}${place}  ${statement(problem)}`;
   });
-  return problems.length > linesMax
-    ? [...lines, `${fileName}  … and ${problems.length - linesMax} more`]
-    : lines;
+  return firstOf(lines, (left) => `${fileName}  … and ${left} more`).map(printable);
+}
+
+/** Lines printed of one kind for one file; nobody mends more than these before trying again. */
+const linesMax = 100;
+
+/** The first lines, and when there are more a last one that says how many are left. */
+export function firstOf(lines: readonly string[], more: (left: number) => string): string[] {
+  return lines.length > linesMax
+    ? [...lines.slice(0, linesMax), more(lines.length - linesMax)]
+    : [...lines];
 }
 
 /** What the last line says, in short: `gateway.yaml is not valid: 2 problems, first: oidc.isuer: unknown key` */
@@ -51,7 +57,7 @@ export function summarizeProblems(fileName: string, problems: readonly ConfigPro
   if (first === undefined) return `${fileName} is valid`;
   const count = problems.length === 1 ? "" : `${problems.length} problems, first: `;
   const [gist = ""] = statement(first).split(/; | — /, 1); // What follows is advice, and stands in the lines above.
-  return `${fileName} is not valid: ${count}${gist}`;
+  return printable(`${fileName} is not valid: ${count}${gist}`);
 }
 
 /** `listen.tls.key`, `upstreams[0].auth`; a key that is not a plain word is quoted: `oidc["two words"]`. */
@@ -75,12 +81,5 @@ export function quote(text: string): string {
 
 /** Some messages are whole sentences that begin with the setting; they are not given it twice. */
 function statement({ path, message }: ConfigProblem): string {
-  return visible(path === "" || message.startsWith(path) ? message : `${path}: ${message}`);
-}
-
-/** One line, with nothing in it that a terminal would obey: names come from the file, reasons from the system. */
-function visible(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
-    return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
-  });
+  return path === "" || message.startsWith(path) ? message : `${path}: ${message}`;
 }

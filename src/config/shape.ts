@@ -10,10 +10,11 @@ import {
   type TUnion,
 } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
+import { derivedOnce } from "./derived.ts";
 import { armsFor, expected, gist, holdsMappings, isNumeric, isWord, kind } from "./expectation.ts";
 import { isMapping } from "./mapping.ts";
 import { type Finding, formatPath, type Path } from "./problems.ts";
-import { nearest } from "./spelling.ts";
+import { nearestOf } from "./spelling.ts";
 import { notSupported, unsupportedKeys, unsupportedWords } from "./unsupported.ts";
 
 export type Shaped = {
@@ -21,6 +22,9 @@ export type Shaped = {
   value: unknown;
   findings: Finding[];
 };
+
+/** Unknown keys that are compared with the known ones. Nobody reads of more, and each takes a look at all that are known. */
+const comparedMax = 200;
 
 /** @param fromOutside paths whose text came out of a variable or a file; their values are not repeated in a message. */
 export function shapeSettings(
@@ -32,6 +36,7 @@ export function shapeSettings(
   const report = (path: Path, message: string) => findings.push({ path, message });
   /** Inside a document that is handed out as it is written: nothing is read into it. */
   let isVerbatim = false;
+  let comparisonsLeft = comparedMax;
 
   function read(schema: TSchema, value: unknown, path: Path): unknown {
     if (schema.verbatim !== true || isVerbatim) return readShape(schema, value, path);
@@ -59,10 +64,9 @@ export function shapeSettings(
 
   /** Keys stay in the order they are written in; defaults come behind them. */
   function readObject(schema: TObject, value: Record<string, unknown>, path: Path): unknown {
-    const properties = Object.entries(schema.properties);
-    const known = new Map(properties);
+    const { known, neededAlways } = membersOf(schema);
     const isOpen = schema.additionalProperties !== false;
-    if (!isOpen) reportUnknownKeys([...known.keys()], value, path, schema.whenUnknown);
+    if (!isOpen) reportUnknownKeys(known, value, path, schema.whenUnknown);
     const written = Object.entries(value).flatMap(([key, item]): [string, unknown][] => {
       const property = known.get(key);
       if (property === undefined) return isOpen ? [[key, item]] : [];
@@ -71,13 +75,11 @@ export function shapeSettings(
       report([...path, key], property.refused);
       return [];
     });
-    const absent = properties.filter(([key]) => !Object.hasOwn(value, key));
+    const absent = neededAlways.filter(([key]) => !Object.hasOwn(value, key));
     const filledIn = absent.flatMap(([key, property]): [string, unknown][] => {
       const keyPath = [...path, key];
       if ("default" in property) return [[key, read(property, property.default, keyPath)]];
-      if (!KindGuard.IsOptional(property)) {
-        report(keyPath, `${formatPath(keyPath)} is required: ${expected(property)}`);
-      }
+      report(keyPath, `${formatPath(keyPath)} is required: ${expected(property)}`);
       return [];
     });
     return Object.fromEntries([...written, ...filledIn]);
@@ -98,8 +100,12 @@ export function shapeSettings(
   }
 
   function readArray(schema: TArray, value: readonly unknown[], path: Path): unknown {
-    if (value.length < (schema.minItems ?? 0)) {
+    const { minItems = 0, maxItems = Infinity } = schema;
+    if (value.length < minItems) {
       report(path, String(schema.whenEmpty ?? "needs at least one entry"));
+    }
+    if (value.length > maxItems) {
+      report(path, String(schema.whenFull ?? `may have at most ${maxItems} entries`));
     }
     return value.map((item, index) => read(schema.items, item, [...path, index]));
   }
@@ -159,7 +165,7 @@ export function shapeSettings(
     const present = names.filter((name) => Object.hasOwn(value, name));
     const form = forms[names.indexOf(present[0] ?? "")];
     if (form !== undefined && present.length === 1) return readObject(form, value, path);
-    const known = forms.flatMap(({ properties }) => Object.keys(properties));
+    const known = new Set(forms.flatMap(({ properties }) => Object.keys(properties)));
     const strange = reportUnknownKeys(known, value, path);
     if (present.length > 1) {
       report(path, `${present.join(" and ")} exclude each other: set one of them`);
@@ -171,19 +177,26 @@ export function shapeSettings(
 
   /** Whether there were any. */
   function reportUnknownKeys(
-    known: readonly string[],
+    known: { has(key: string): boolean; keys(): Iterable<string> },
     value: Record<string, unknown>,
     path: Path,
-    whenUnknown: unknown = `known here: ${known.join(", ")}`,
+    whenUnknown?: unknown,
   ): boolean {
-    const strange = Object.keys(value).filter((key) => !known.includes(key));
+    const strange = Object.keys(value).filter((key) => !known.has(key));
+    if (strange.length === 0) return false;
+    const names = [...known.keys()];
+    const advice =
+      typeof whenUnknown === "string" ? whenUnknown : `known here: ${names.join(", ")}`;
+    const later = unsupportedKeys(formatPath(path));
+    const nearest = nearestOf(comparisonsLeft > 0 ? names : []);
     for (const key of strange) {
-      const meant = nearest(key, known);
-      if (unsupportedKeys(formatPath(path)).includes(key)) report([...path, key], notSupported);
+      comparisonsLeft -= 1;
+      const meant = comparisonsLeft < 0 ? undefined : nearest(key);
+      if (later.includes(key)) report([...path, key], notSupported);
       else if (meant !== undefined) report([...path, key], `unknown key; did you mean "${meant}"?`);
-      else report([...path, key], `unknown key; ${String(whenUnknown)}`);
+      else report([...path, key], `unknown key; ${advice}`);
     }
-    return strange.length > 0;
+    return true;
   }
 
   return { value: read(root, settings, []), findings };
@@ -196,6 +209,14 @@ export function shapeSettings(
     report(path, `must be ${expected(schema)}, got ${got}${quotes}`);
   }
 }
+
+/** The members of a mapping by name, and those that it has also when nobody wrote them, or else lacks. */
+const membersOf = derivedOnce(({ properties }: TObject) => ({
+  known: new Map(Object.entries(properties)),
+  neededAlways: Object.entries(properties).filter(
+    ([, property]) => "default" in property || !KindGuard.IsOptional(property),
+  ),
+}));
 
 /**
  * A number, also out of a string, as an environment variable gives it: what JavaScript's Number reads, so ` 5 `, `0x10` and

@@ -5,13 +5,51 @@ const lengthMax = 64;
 
 /** The known word that the fewest slips of the finger away is, if those are few for its length. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
-  if (word.length > lengthMax) return undefined;
-  const slipsMax = Math.max(1, Math.floor(word.length / 3));
-  const ranked = known
-    .map((candidate) => ({ candidate, slips: slips(word.toLowerCase(), candidate.toLowerCase()) }))
-    .filter(({ slips: count }) => count <= slipsMax)
-    .toSorted((a, b) => a.slips - b.slips);
-  return ranked[0]?.candidate;
+  return nearestOf(known)(word);
+}
+
+/**
+ * The same for many words and one list, of which what they are compared by is derived once.
+ * @param strayMax how many letters either of the two may have that the other has not.
+ */
+export function nearestOf(
+  known: readonly string[],
+  strayMax = lengthMax,
+): (word: string) => string | undefined {
+  const candidates = known.map((name) => ({ name, ...lettersOf(name) }));
+  return (word) => {
+    if (word.length > lengthMax) return undefined;
+    const written = lettersOf(word);
+    const slipsMax = Math.max(1, Math.floor(word.length / 3));
+    // Every letter that only one of them has is a slip of its own. Counting those takes far less work than counting slips.
+    const within = Math.min(slipsMax, strayMax);
+    const ranked = candidates
+      .filter((candidate) => !areStrangers(written.sorted, candidate.sorted, within))
+      .map(({ name, plain }) => ({ name, slips: slips(written.plain, plain) }))
+      .filter(({ slips: count }) => count <= slipsMax)
+      .toSorted((a, b) => a.slips - b.slips);
+    return ranked[0]?.name;
+  };
+}
+
+/** A word whatever its case, and its letters in order. */
+function lettersOf(word: string): { plain: string; sorted: string } {
+  const plain = word.toLowerCase();
+  return { plain, sorted: plain.split("").toSorted().join("") };
+}
+
+/** Whether either word has more letters than that which the other has not. Takes the letters in order. */
+function areStrangers(one: string, other: string, strayMax: number): boolean {
+  if (Math.abs(one.length - other.length) > strayMax) return true;
+  let [here, there, shared] = [0, 0, 0];
+  const sharedMin = Math.max(one.length, other.length) - strayMax;
+  while (here < one.length && there < other.length) {
+    const ahead = one.charCodeAt(here) - other.charCodeAt(there);
+    if (ahead <= 0) here += 1;
+    if (ahead >= 0) there += 1;
+    if (ahead === 0) shared += 1;
+  }
+  return shared < sharedMin;
 }
 
 /** Letters left out, added, changed, or swapped with their neighbour (optimal string alignment distance). */

@@ -1,11 +1,14 @@
 // The shape of `telemetry:`: the collectors that clients' exports are relayed to, and the labels that clients put on what
 // they export. What a shape cannot say is in telemetry-checks.ts; the relay is telemetry/'s, what clients are told policy/'s.
 import { Type } from "@sinclair/typebox";
-import { aUrl, closed, list } from "./pieces.ts";
+import { aUrl, closed } from "./pieces.ts";
 
 /** The signals of OpenTelemetry, in the order in which they are listed and as they stand in a path: `/v1/metrics`. */
 export const signals = ["metrics", "logs", "traces"] as const;
 export type Signal = (typeof signals)[number];
+
+/** Each collector has a queue of its own, as large as telemetry/destination.ts says. */
+const destinationsMax = 16;
 
 /** One collector, which takes OTLP over HTTP below its `url`. */
 const destination = Type.Object(
@@ -23,7 +26,11 @@ const destination = Type.Object(
 
 export const telemetry = Type.Object(
   {
-    forward_to: list(destination),
+    forward_to: Type.Array(destination, {
+      default: [],
+      maxItems: destinationsMax,
+      whenFull: `may name at most ${destinationsMax} collectors, as the gateway holds a queue for each: send to one that passes exports on`,
+    }),
     resource_attributes: Type.Record(Type.String(), Type.String(), { default: {} }),
   },
   closed,

@@ -74,17 +74,23 @@ function desktopModels(
   });
 }
 
-/** Tools that are denied as a whole; a rule about some uses of a tool (`Bash(rm *)`) has no counterpart in Claude Desktop. */
+/**
+ * Tools that are denied as a whole, also as `Bash(*)`; a rule about some uses of a tool (`Bash(rm *)`) has no counterpart in
+ * Claude Desktop.
+ */
 function disabledToolsOf(
   settings: SettingsDocument,
   { disabledBuiltinTools: own }: SettingsDocument,
 ): string[] | undefined {
-  const denied = textsIn(memberOf(settings.permissions, "deny")).filter(
-    (rule) => !rule.includes("(") && !rule.startsWith("mcp__"),
-  );
+  const denied = textsIn(memberOf(settings.permissions, "deny"))
+    .map((rule) => rule.replace(everyUse, ""))
+    .filter((rule) => !rule.includes("(") && !rule.startsWith("mcp__"));
   if (denied.length === 0 && own === undefined) return undefined;
   return [...new Set([...denied, ...textsIn(own)])];
 }
+
+/** What follows a tool's name in a rule about all of its uses. */
+const everyUse = /(?<=^WebFetch)\(\s*domain:\s*\*\s*\)$|\(\s*\*\s*\)$/;
 
 function allowedHostsOf({ sandbox }: SettingsDocument): string[] {
   return textsIn(memberOf(memberOf(sandbox, "network"), "allowedDomains"));

@@ -42,8 +42,9 @@ export function createDelivery(
   config: DestinationConfig,
   { egress, userAgent, now }: { egress: Egress; userAgent: string; now: () => number },
 ): Delivery {
-  const base = config.url.replace(/\/+$/, "");
-  const { origin } = new URL(base);
+  // As requests are made with it and errors name it: a host in lower case, a path without detours.
+  const { href, origin } = new URL(config.url);
+  const base = href.replace(/\/+$/, "");
   const credential =
     config.auth === undefined
       ? undefined

@@ -188,3 +188,14 @@ describe("an enabled banner", () => {
     expect(desktopWarnings({ banner: { enabled: true, text: "B" } })).toEqual([]);
   });
 });
+
+test("of tens of thousands of unknown keys each is judged, the last as the first, and soon", () => {
+  const unknown = Object.fromEntries(
+    Array.from({ length: 30_000 }, (_, index) => [`qqqqzzzz${index}`, 1]),
+  );
+  const started = performance.now();
+  expect(problems({ ...unknown, disableAutoUpdate: true })).toEqual([
+    "disableAutoUpdate → unknown desktop key — did you mean disableAutoUpdates?",
+  ]);
+  expect(performance.now() - started).toBeLessThan(10_000);
+});

@@ -1,4 +1,4 @@
-// The two directories that `oidc` may name: what each needs, and that there is one.
+// The two directories that `oidc` may name: what each needs, that there is one, and which groups it can never answer.
 import { expect, test } from "bun:test";
 import { describeRefused, edited, load, type Refused, said } from "./samples.ts";
 
@@ -19,6 +19,22 @@ test("either may be set, and the key file is not read yet", () => {
 test("entra_groups has no keys", () => {
   const [first] = said(edited((c) => (c.oidc.entra_groups = { graph_host: "x" })));
   expect(first).toStartWith("oidc.entra_groups.graph_host → unknown key");
+});
+
+const objectId = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
+const notAnId =
+  "must be the object id of a group, in lower case: oidc.entra_groups reads ids from Microsoft Graph";
+
+test("with entra_groups, groups are object ids; without it, they may be anything", () => {
+  const naming = (group: string, more: object) =>
+    edited((c) => {
+      Object.assign(c.oidc, { allowed_groups: [group], ...more });
+      c.upstreams[0].groups = [group];
+      c.managed = { policies: [{ match: { groups: [group] } }, {}] };
+    });
+  expect(said(naming(objectId, { entra_groups: {} }))).toEqual([]);
+  expect(said(naming("Interns", {}))).toEqual([]);
+  expect(said(naming("Interns", { google_groups }))).toEqual([]);
 });
 
 describeRefused({
@@ -46,6 +62,41 @@ describeRefused({
       "beside google_groups",
       (c) => Object.assign(c.oidc, { google_groups, entra_groups: {} }),
       "oidc.entra_groups → only one of oidc.google_groups and oidc.entra_groups can be set: one directory knows a person's groups",
+    ],
+    [
+      "with groups by name, wherever they stand",
+      (c) => {
+        Object.assign(c.oidc, { entra_groups: {}, allowed_groups: ["Staff"] });
+        c.upstreams[0].groups = [objectId, "Staff"];
+        const interns = { match: { groups: ["Interns", objectId, "Temps"] } };
+        c.managed = { policies: [interns, {}, { match: { email_domain: "a.example" } }] };
+      },
+      `oidc.allowed_groups[0] → ${notAnId}`,
+      `upstreams[0].groups[1] → ${notAnId}`,
+      `managed.policies[0].match.groups[0] → ${notAnId}`,
+      `managed.policies[0].match.groups[2] → ${notAnId}`,
+    ],
+    ...[
+      objectId.toUpperCase(),
+      `{${objectId}}`,
+      ` ${objectId}`,
+      `${objectId}0`,
+      objectId.replaceAll("-", ""),
+    ].map((group): Refused => [
+      `with ${group}, which Microsoft Graph never writes like that`,
+      (c) => {
+        c.oidc.entra_groups = {};
+        c.managed = { policies: [{ match: { groups: [group] } }] };
+      },
+      `managed.policies[0].match.groups[0] → ${notAnId}`,
+    ]),
+    [
+      "with an empty group, of which nothing more is said",
+      (c) => {
+        c.oidc.entra_groups = {};
+        c.managed = { policies: [{ match: { groups: [""] } }] };
+      },
+      "managed.policies[0].match.groups[0] → match.groups contains an empty entry — set a group name or remove the entry",
     ],
   ],
 });

@@ -271,9 +271,7 @@ describe("the file as a whole", () => {
       );
     const started = performance.now();
     expect(said(laughs.join("\n"))[0]).toMatch(/too many values|more than 100000 values/);
-    expect(said("a: &a [*a, *a]\n").join()).toMatch(
-      /nested deeper than 64 levels|more than 100000 values/,
-    );
+    expect(said("a: &a [*a, *a]\n").join()).toInclude("refers to itself");
     expect(said(`a: ${"[".repeat(200)}${"]".repeat(200)}`).join()).toInclude(
       "nested deeper than 64 levels",
     );

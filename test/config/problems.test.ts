@@ -55,6 +55,19 @@ describe("a person", () => {
     ]);
   });
 
+  test("reads no password out of text that only looks like a URL, and soon, however long it is", () => {
+    const got = (value: string) =>
+      problemsOf(edited((c) => (c.auto_include_builtin_models = value))).map(
+        ({ message }) => message,
+      );
+    expect(got("://u:hunter2@")).toEqual(["must be true or false, got text of 13 characters"]);
+    expect(got("://a\n@b://c")).toEqual(["must be true or false, got text of 11 characters"]);
+    expect(got("@a://b")).toEqual(['must be true or false, got "@a://b"']);
+    const started = performance.now();
+    expect(got("://".repeat(150_000))).toHaveLength(1);
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+
   test("reads the first problem in the last line, without the advice", () => {
     const text = edited((c) => {
       c.oidc.isuer = "x";

@@ -58,6 +58,19 @@ describe("keys of a mapping", () => {
     ).toEqual(['color → unknown key; did you mean "colour"?']);
   });
 
+  test("that nobody knows are all refused, but compared with the known ones only as far as anybody reads", () => {
+    const properties = { colour: Type.Optional(Type.String()) };
+    const closedOne = Type.Object(properties, { ...closed, whenUnknown: "x" });
+    const root = Type.Object({ a: closedOne, b: closedOne }, closed);
+    const saidAfter = (count: number) => {
+      const unknown = Object.fromEntries(Array.from({ length: count }, (_, nth) => [`${nth}`, 1]));
+      return shaped(root, { a: unknown, b: { color: 1 } }).said;
+    };
+    expect(saidAfter(199).at(-1)).toBe('b.color → unknown key; did you mean "colour"?');
+    expect(saidAfter(200).at(-1)).toBe("b.color → unknown key; x");
+    expect(saidAfter(200)).toHaveLength(201);
+  });
+
   test("that belong elsewhere are refused with where, also in an open mapping", () => {
     const root = Type.Object({ a: refused("set by the gateway") }, open);
     expect(shaped(root, { a: undefined, b: 1 })).toEqual({
@@ -77,6 +90,17 @@ describe("a list", () => {
       "a → needs at least one entry",
     ]);
     expect(said(Type.Array(Type.String()), [])).toEqual([]);
+  });
+
+  test("that may only be so long is refused beyond that, in the words of its place, or plain ones", () => {
+    const three = ["x", "y", "z"];
+    expect(said(Type.Array(Type.String(), { maxItems: 2, whenFull: "too many" }), three)).toEqual([
+      "a → too many",
+    ]);
+    expect(said(Type.Array(Type.String(), { maxItems: 2 }), three)).toEqual([
+      "a → may have at most 2 entries",
+    ]);
+    expect(said(Type.Array(Type.String(), { maxItems: 3 }), three)).toEqual([]);
   });
 
   test("has each wrong entry named", () => {

@@ -28,6 +28,11 @@ test("a destination takes metrics and nothing else unless it says so", () => {
   });
 });
 
+test("as many destinations as there is memory for are read", () => {
+  const sixteen = Array.from({ length: 16 }, () => ({ url: collector }));
+  expect(load(edited(to(...sixteen))).config.telemetry?.forward_to).toHaveLength(16);
+});
+
 test("every key is read", () => {
   const telemetry = {
     forward_to: [
@@ -105,6 +110,11 @@ describeRefused({
       "no URL",
       to({ metrics: true }),
       `${urlAt} → telemetry.forward_to[0].url is required: an http(s) URL without credentials in it`,
+    ],
+    [
+      "more destinations than there is memory for",
+      to(...Array.from({ length: 17 }, () => ({ url: collector }))),
+      "telemetry.forward_to → may name at most 16 collectors, as the gateway holds a queue for each: send to one that passes exports on",
     ],
     [
       "one destination outside a list",

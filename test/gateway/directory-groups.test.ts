@@ -21,6 +21,10 @@ import { openScene, type Scene } from "../support/scene.ts";
 import { selfSigned } from "../support/self-signed.ts";
 import { deviceFlow, type Tokens } from "../support/sign-in.ts";
 
+/** The object id of a group. */
+const groupId = (index: number) => `00000000-0000-4000-8000-${String(index).padStart(12, "0")}`;
+const eveGroup = "00000000-0000-4000-8000-00000000cafe";
+
 const directory = mkdtempSync(join(tmpdir(), "directory-groups-"));
 const authority = join(directory, "authority.pem");
 writeFileSync(authority, selfSigned.cert);
@@ -54,7 +58,7 @@ const openReal = (port: number, changes: object) =>
     { NODE_EXTRA_CA_CERTS: authority },
   );
 const [entra, strict, workspace] = await Promise.all([
-  openReal(entraPort, { entra_groups: {}, allowed_groups: ["group-777", "eng"] }),
+  openReal(entraPort, { entra_groups: {}, allowed_groups: [groupId(777), eveGroup] }),
   openReal(strictPort, {}),
   openScene((config) => {
     config.oidc.google_groups = {
@@ -77,7 +81,7 @@ async function membersOf(accessToken: string) {
   const { sub } = (await response.json()) as { sub?: string };
   return sub === "olga" ? graphGroups(...manyGroups) : undefined;
 }
-const manyGroups = Array.from({ length: 1_200 }, (_, index) => `group-${index}`);
+const manyGroups = Array.from({ length: 1_200 }, (_, index) => groupId(index));
 beforeEach(() => {
   graph.straighten();
   google.straighten();
@@ -109,8 +113,8 @@ describe("with entra_groups", () => {
   });
 
   test("a person whose groups fit has those of the token, and Graph is not asked", async () => {
-    const { answer } = await signIn(entra, "ada");
-    expect(groupsIn((await answer.json()) as Tokens)).toEqual(["eng", "finops"]);
+    const { answer } = await signIn(entra, "eve");
+    expect(groupsIn((await answer.json()) as Tokens)).toEqual([eveGroup]);
     expect(graph.questions).toEqual([]);
   });
 

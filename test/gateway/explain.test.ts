@@ -32,7 +32,7 @@ afterAll(async () => {
 async function explain(config: object, ...args: string[]) {
   const path = join(directory, `${crypto.randomUUID()}.yaml`);
   await writeFile(path, JSON.stringify(config));
-  const env = { CLAUDE_GATEWAY_ALLOW_LOOPBACK: "1" };
+  const env = { CLAUDE_GATEWAY_ALLOW_LOOPBACK: "1", MCP_KEY: "SUPERSECRET" };
   return { path, ...(await runCommand(["explain", "--config", path, ...args], env)) };
 }
 
@@ -65,6 +65,16 @@ test("explains in JSON, with values when they are asked for", async () => {
   expect(plain.settings.keys.env.members.A.value).toBe("(1 character)");
   const shown = JSON.parse((await explain(config, ...person, "--show-values")).stdout);
   expect(shown.settings.keys.env.members.A.value).toBe("1");
+});
+
+test("prints no value of a variable unless it is asked for", async () => {
+  const apiKeyHelper = "echo ${MCP_KEY}";
+  const config = { ...minimal(), managed: { policies: [{ code: { apiKeyHelper } }] } };
+  for (const format of [[], ["--json"]]) {
+    expect((await explain(config, ...format)).stdout).toContain("(16 characters)");
+    expect((await explain(config, ...format)).stdout).not.toContain("SUPERSECRET");
+    expect((await explain(config, ...format, "--show-values")).stdout).toContain("SUPERSECRET");
+  }
 });
 
 test("prints all of a long explanation, to however slow a reader", async () => {

@@ -179,7 +179,7 @@ describe.each(paths)("%s", (path) => {
       "model gpt-4 is not served by upstream 'open'",
     );
     expect(await message("theirs", people.intern)).toBe(
-      "model theirs is not served by upstream 'open'",
+      "model theirs is not in the operator's model allowlist",
     );
     expect(reached()).toBe(0);
   });

@@ -81,7 +81,19 @@ describe("tools", () => {
   });
 
   test("that are denied in part stay on", () => {
-    expect(tools(["Bash(*)", "Agent(Explore)"])).toBe(undefined);
+    const some = ["Bash(*.sh)", "Bash(rm *)", "Agent(Explore)", "Bash(domain:*)", "Read(**)"];
+    expect(tools([...some, "WebFetch(domain:*.example)"])).toBe(undefined);
+  });
+
+  // The reference leaves them on.
+  test("whose every use is denied are denied as a whole", () => {
+    expect(tools(["Bash(*)", "Edit( * )", "Bash", "WebFetch(domain:*)", "WebSearch(*)"])).toEqual([
+      "Bash",
+      "Edit",
+      "WebFetch",
+      "WebSearch",
+    ]);
+    expect(tools(["WebFetch(*)"])).toEqual(["WebFetch"]);
   });
 
   test("are not spoken of where none is denied, and an empty list of the policy's is told", () => {

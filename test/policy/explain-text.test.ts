@@ -7,7 +7,7 @@ import { type Edit, edited, load } from "../config/samples.ts";
 type Asking = { email?: string; groups?: string[]; model?: string };
 
 function textOf(edit: Edit, { email, groups = [], model }: Asking = {}): string {
-  return explanationText(explain(load(edited(edit)).config, { email, groups }, { model }));
+  return explanationText(explain(load(edited(edit)), { email, groups }, { model }));
 }
 
 /** What there is, so that a new model in the catalog changes nothing here. */

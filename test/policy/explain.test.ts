@@ -4,10 +4,13 @@ import { describe, expect, test } from "bun:test";
 import { explain, type Explanation } from "../../src/policy/explain/explain.ts";
 import { type Edit, edited, load } from "../config/samples.ts";
 
+/** Of the machine on which it is explained. */
+const env = { MCP_KEY: "SUPERSECRET", ON: "on", MODEL: "claude-opus-4-8", SCOPE: "read:all" };
+
 type Asking = { email?: string; groups?: string[]; model?: string; showValues?: boolean };
 
 function explained(edit: Edit, { email, groups = [], ...asked }: Asking = {}): Explanation {
-  return explain(load(edited(edit)).config, { email, groups }, asked);
+  return explain(load(edited(edit), { env }), { email, groups }, asked);
 }
 
 const withPolicies =
@@ -304,6 +307,102 @@ describe("values that may be secret", () => {
   test("appear when they are asked for", () => {
     const { settings, desktop } = explained(edit, { showValues: true });
     expect(JSON.stringify([settings, desktop]).split(secret)).toHaveLength(8);
+  });
+
+  const fromOutside = withPolicies(
+    { ...eng, code: { sandbox: { network: { deniedDomains: ["${MCP_KEY}"] } } } },
+    {
+      ...everybody,
+      code: {
+        apiKeyHelper: "echo ${MCP_KEY}",
+        otelHeadersHelper: "echo ${MCP_KEY} x",
+        hooks: { Stop: [{ hooks: [{ type: "command", command: "curl -u ${MCP_KEY} x" }] }] },
+        managedMcpServers: {
+          wiki: { type: "http", url: "https://wiki.example/?key=${MCP_KEY}" },
+        },
+        permissions: { deny: ["Bash(echo ${MCP_KEY})", "Edit"], allow: ["Read(${MCP_KEY})"] },
+        allowedMarketplaces: [{ source: "git", url: "https://git.example/${MCP_KEY}" }],
+      },
+      desktop: {
+        managedMcpServers: [
+          { name: "local", transport: "stdio", command: "npx", args: ["--key", "${MCP_KEY}"] },
+          {
+            name: "wiki",
+            transport: "http",
+            url: "https://wiki.example",
+            oauth: {
+              clientId: "a",
+              scope: ["${SCOPE}", "write:all"],
+              authorizationServer: ["https://a.example"],
+            },
+          },
+        ],
+        disabledBuiltinTools: ["${MCP_KEY}"],
+        somethingNew: { deep: [["${MCP_KEY}"]] },
+      },
+    },
+  );
+
+  test.each([[[]], [["eng"]]])(
+    "appear nowhere when they came out of a variable, wherever they stand: groups %j",
+    (groups) => {
+      const { settings, desktop } = explained(fromOutside, { groups });
+      const shown = JSON.stringify([settings, desktop]);
+      expect(shown).not.toContain("SUPERSECRET");
+      // Settings are renamed, and scopes joined, before they are explained.
+      expect(shown).not.toContain(env.SCOPE);
+      expect(settings.keys).toMatchObject({
+        apiKeyHelper: { value: "(16 characters)" },
+        managedMcpServers: { value: { wiki: { type: "http", url: "(37 characters)" } } },
+        permissions: {
+          members: { deny: { entries: [{ value: "(22 characters)" }, { value: "Edit" }] } },
+        },
+        strictKnownMarketplaces: { value: [{ source: "git", url: "(31 characters)" }] },
+      });
+      const all = explained(fromOutside, { groups, showValues: true });
+      expect(JSON.stringify(all.desktop)).toContain("SUPERSECRET");
+    },
+  );
+
+  test("are not looked for in other texts when they are short, nor outside of policies", () => {
+    const { settings } = explained((c) => {
+      c.oidc.client_secret = "${MCP_KEY}";
+      withPolicies({
+        ...everybody,
+        code: { language: "${ON}", model: "monsoon", apiKeyHelper: "echo SUPERSECRET" },
+      })(c);
+    });
+    expect(settings.keys).toMatchObject({
+      language: { value: "(2 characters)" },
+      model: { value: "monsoon" },
+      apiKeyHelper: { value: "echo SUPERSECRET" },
+    });
+  });
+
+  test("are not the models that somebody may use", () => {
+    const { settings, models } = explained(
+      withPolicies({ ...everybody, code: { availableModels: ["${MODEL}"] } }),
+    );
+    expect(settings.keys.availableModels).toMatchObject({ value: ["(15 characters)"] });
+    expect(models.listed).toEqual([env.MODEL]);
+  });
+
+  test.each([
+    ["https://bot:pa@ss@git.example/a.git", "https://(9 characters)@git.example/a.git"],
+    ["git clone ssh://git@a.example/x; curl http://u:p@b.example", "git clone ssh://(3 characters)@a.example/x; curl http://(3 characters)@b.example"], // prettier-ignore
+    ["https://a.example/x@y?z=u@v#w@x", "https://a.example/x@y?z=u@v#w@x"],
+    ["mail ida@corp.example", "mail ida@corp.example"],
+  ])("are in URLs what stands before the host: %s", (written, shown) => {
+    const { settings } = explained(
+      withPolicies({
+        ...everybody,
+        code: { apiKeyHelper: written, companyAnnouncements: [written] },
+      }),
+    );
+    expect(settings.keys).toMatchObject({
+      apiKeyHelper: { value: shown },
+      companyAnnouncements: { value: [shown] },
+    });
   });
 
   test("are not what the gateway adds by itself", () => {

@@ -2,7 +2,7 @@
 // and nothing else is invented. The rules are checked key by key, and as properties of documents of all kinds.
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { changedKeys, mergeDesktop, mergeSettings } from "../../src/policy/merge.ts";
+import { changedKeys, lostDenials, mergeDesktop, mergeSettings } from "../../src/policy/merge.ts";
 import { anyDocument, at, desktopDocument, type Document, frozen, listAt } from "./documents.ts";
 
 /** Where lists stand that are united. */
@@ -325,6 +325,23 @@ describe("of Claude Desktop", () => {
     });
   });
 
+  // Of two rules about one call Claude Desktop heeds the narrower. The reference keeps the policy's as it is.
+  test.each<[string, object, object, object]>([
+    ["asked for stays so", { Bash: "ask" }, { "Bash(curl *)": "allow" }, { "Bash(curl *)": "ask" }],
+    ["that is written otherwise, too", { "Bash(*)": "ask" }, { "Bash(curl *)": "allow", Bash: "allow" }, { "Bash(curl *)": "ask", Bash: "ask" }],
+    ["written in two ways is the stricter", { Bash: "allow", "Bash(*)": "ask" }, { "Bash(curl *)": "allow" }, { "Bash(curl *)": "ask" }],
+    ["allowed can be asked for in part", { Bash: "allow" }, { "Bash(curl *)": "ask" }, { "Bash(curl *)": "ask" }],
+    ["allowed is, in part", { Bash: "allow" }, { "Bash(curl *)": "allow" }, { "Bash(curl *)": "allow" }],
+    ["nobody speaks of is the policy's matter", { Edit: "ask" }, { "Bash(curl *)": "allow" }, { "Bash(curl *)": "allow" }],
+    ["allowed in part by the base itself is so", { Bash: "ask", "Bash(curl *)": "allow" }, { "Bash(curl *)": "allow" }, { "Bash(curl *)": "allow" }],
+    ["asked for in part by the base is asked for there", { "Bash(curl *)": "ask" }, { Bash: "allow" }, { "Bash(curl *)": "ask", Bash: "allow" }],
+    ["is that name only", { Bash: "ask" }, { "BashOutput(x)": "allow" }, { "BashOutput(x)": "allow" }],
+  ])("what a tool as a whole is holds for the policy's rules about some of its calls: one %s", (_, base, policy, rules) => {
+    expectSame(mergeDesktop({ builtinToolPolicy: base }, { builtinToolPolicy: policy }), {
+      builtinToolPolicy: { ...base, ...rules },
+    });
+  }); // prettier-ignore
+
   test("every other key is the policy's where it has it, and whole", () => {
     merges((base, policy, merged) => {
       for (const key of keysOf(merged)) {
@@ -345,6 +362,60 @@ describe("of Claude Desktop", () => {
     });
     expect(mergeSettings({ disabledBuiltinTools: ["A"] }, { disabledBuiltinTools: [] })).toEqual({
       disabledBuiltinTools: [],
+    });
+  });
+});
+
+describe("what the catch-all forbids and a document laid over it no longer does", () => {
+  const inSettings = {
+    autoMode: { hard_deny: ["a", "b"], soft_deny: ["c"] },
+    sandbox: {
+      network: { deniedDomains: ["a.example"] },
+      filesystem: { denyRead: ["/a"], denyWrite: ["/b"] },
+      credentials: {
+        files: [{ mode: "deny", path: "/a" }],
+        envVars: [{ mode: "deny", name: "A" }],
+      },
+    },
+  };
+  const inDesktop = {
+    deniedPluginMcpServers: [{ serverUrl: "https://a.example/*" }],
+    builtinBrowserBlockedDomains: ["a.example"],
+  };
+  const lostOf = (merge: typeof mergeSettings, base: object, policy: object) =>
+    lostDenials(base as Document, merge(base as Document, policy as Document));
+
+  test("is named, list by list", () => {
+    expect(lostOf(mergeSettings, inSettings, { autoMode: {}, sandbox: {} })).toEqual([
+      "autoMode.hard_deny",
+      "autoMode.soft_deny",
+      "sandbox.network.deniedDomains",
+      "sandbox.filesystem.denyRead",
+      "sandbox.filesystem.denyWrite",
+      "sandbox.credentials.files",
+      "sandbox.credentials.envVars",
+    ]);
+    const cleared = { deniedPluginMcpServers: [], builtinBrowserBlockedDomains: ["b.example"] };
+    expect(lostOf(mergeDesktop, inDesktop, cleared)).toEqual(Object.keys(inDesktop));
+  });
+
+  test("is nothing where the policy does not touch it, or repeats it in any order", () => {
+    expect(lostOf(mergeSettings, inSettings, { model: "opus" })).toEqual([]);
+    expect(lostOf(mergeDesktop, inDesktop, {})).toEqual([]);
+    const repeated = { ...inSettings, autoMode: { hard_deny: ["x", "b", "a"], soft_deny: ["c"] } };
+    expect(lostOf(mergeSettings, inSettings, repeated)).toEqual([]);
+    expect(lostOf(mergeSettings, {}, inSettings)).toEqual([]);
+  });
+
+  test("is named when one entry of a list is missing", () => {
+    const policy = { autoMode: { hard_deny: ["a"], soft_deny: ["c"] } };
+    expect(lostOf(mergeSettings, inSettings, policy)).toEqual(["autoMode.hard_deny"]);
+  });
+
+  test("is nothing that is united or allows", () => {
+    holds((base, _, merged) => {
+      const kept = lostDenials(base, merged);
+      expect(kept.filter((path) => !path.startsWith("sandbox."))).toEqual([]);
     });
   });
 });

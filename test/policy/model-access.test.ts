@@ -4,12 +4,12 @@ import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import type { ModelConfig } from "../../src/config/schema.ts";
 import { catalog, type CatalogModel } from "../../src/models/catalog.ts";
-import { createModelDirectory } from "../../src/models/resolve.ts";
-import { createModelAccess, everyModel } from "../../src/policy/model-access.ts";
+import { builtinBySpelling, createModelDirectory } from "../../src/models/resolve.ts";
+import { createModelAccess, everyModel, idleEntries } from "../../src/policy/model-access.ts";
 
 const upstreams = ["u0", "u1", "u2"].map((name) => ({ name, provider: "anthropic" as const }));
 const access = (
-  lists: { availableModels?: unknown; deniedModels?: unknown },
+  lists: { availableModels?: unknown; availableModelsMatch?: unknown; deniedModels?: unknown },
   models: ModelConfig[] = [],
 ) =>
   createModelAccess(lists, (model) =>
@@ -19,6 +19,8 @@ const access = (
   );
 const isAdmitted = (availableModels: string[], id: string) =>
   access({ availableModels }).refusalOf(id) === undefined;
+const isAdmittedExactly = (availableModels: string[], id: string) =>
+  access({ availableModels, availableModelsMatch: "exact" }).refusalOf(id) === undefined;
 const isDenied = (deniedModels: string[], id: string, models?: ModelConfig[]) =>
   access({ deniedModels }, models).refusalOf(id) !== undefined;
 const own = (id: string, ...upstreamModels: string[]): ModelConfig => ({
@@ -158,6 +160,41 @@ describe("availableModels", () => {
     );
   });
 
+  // Ids, then what they admit by themselves, then what they would as first parts.
+  const exactly: [string, string[], string[], string[]][] = [
+    ["an id admits itself", ["claude-opus-5"], ["claude-opus-5", "CLAUDE-OPUS-5[1m]"], ["claude-opus-5-5", "claude-opus-5-0"]],
+    ["a version admits no later one", ["claude-opus-4"], ["claude-opus-4", "claude-opus-4-20250514"], ["claude-opus-4-8", "claude-opus-4-1", "claude-opus-4-1-20250805"]],
+    ["without claude- it is the same", ["opus-4"], ["claude-opus-4", "claude-opus-4-20250514"], ["claude-opus-4-8", "claude-opus-4-1-20250805"]],
+    ["older names, too", ["3-5-sonnet"], ["claude-3-5-sonnet", "claude-3-5-sonnet-20241022"], ["claude-3-5-sonnet-v2", "claude-3-5-haiku-20241022"]],
+    ["case, blanks and the mark do not matter", [" Claude-OPUS-4-8[1M] "], ["claude-opus-4-8", "claude-opus-4-8-20270101"], ["claude-opus-4-8-1"]],
+    ["an undated id admits the dated, in the same spelling", ["claude-sonnet-4-5"], ["claude-sonnet-4-5", "claude-sonnet-4-5-20250929"], ["claude-sonnet-4-5@20250929", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"]],
+    ["a dated id admits that date", ["claude-sonnet-4-5-20250929"], ["claude-sonnet-4-5-20250929"], ["claude-sonnet-4-5", "claude-sonnet-4-5-20260101"]],
+    ["a provider's spelling admits that spelling", ["us.anthropic.claude-opus-5"], ["us.anthropic.claude-opus-5"], ["us.anthropic.claude-opus-5-20270101", "claude-opus-5"]],
+    ["what is behind a version but no date is another id", ["claude-opus-5"], [], ["claude-opus-5-fast", "claude-opus-5-v1", "claude-opus-5-2027", "claude-opus-5-latest"]],
+    ["an operator's id admits itself, also one that looks dated", ["house", "my-opus"], ["house", "my-opus"], ["house-2", "house-20250101", "my-opus-x"]],
+    ["what names no version admits nothing", ["claude", "claude-sonnet", "claude-3", "claude-3-5", "4-6"], ["claude-sonnet"], ["claude-sonnet-4-6", "claude-3-5-sonnet-20241022", "claude-opus-5"]],
+    ["a family still admits its models", ["sonnet"], ["claude-sonnet-4-6", "us.anthropic.claude-sonnet-4-6", "my-sonnet"], ["claude-opus-4-8"]],
+    ["and gives way to a more specific entry", ["opus", "claude-opus-4-8"], ["claude-opus-4-8"], ["claude-opus-5"]],
+    ["names that Claude Code resolves admit nothing", ["default", "best", "opusplan", "*"], [], ["claude-opus-4-8"]],
+  ]; // prettier-ignore
+  test.each(exactly)("where entries are exact, %s", (_, entries, admitted, refused) => {
+    expect(admitted.filter((one) => !isAdmittedExactly(entries, one))).toEqual([]);
+    expect(refused.filter((one) => isAdmittedExactly(entries, one))).toEqual([]);
+  });
+
+  test("entries that are exact admit nothing that others do not", () => {
+    fc.assert(
+      fc.property(list, id, (entries, asked) => {
+        if (isAdmittedExactly(entries, asked)) expect(isAdmitted(entries, asked)).toBe(true);
+      }),
+    );
+  });
+
+  test("entries are first parts where prefix is asked for, as where nothing is", () => {
+    const role = access({ availableModels: ["claude-opus-4"], availableModelsMatch: "prefix" });
+    expect(role.refusalOf("claude-opus-4-8")).toBe(undefined);
+  });
+
   test("denied models are refused whatever the list says", () => {
     fc.assert(
       fc.property(list, list, id, (availableModels, deniedModels, asked) => {
@@ -181,8 +218,17 @@ describe("deniedModels", () => {
     ["a family", ["Haiku "], ["claude-haiku-4-5", "claude-3-5-haiku-20241022", "my-haiku"], ["claude-opus-5", "myhaiku"]],
     ["a family is not narrowed", ["opus", "claude-opus-4-8"], ["claude-opus-4-8", "claude-opus-5"], ["claude-sonnet-5"]],
     ["an operator's id, and no other that begins like it", ["house"], ["house", "HOUSE", "house[1m]"], ["house-2", "my-house"]],
+    ["by its date, without claude-, too", ["opus-4-1-20250805"], ["claude-opus-4-1-20250805", "claude-opus-4-1", "us.anthropic.claude-opus-4-1-20250805-v1:0"], ["claude-opus-4-8", "claude-opus-4", "claude-opus-4-10"]],
+    ["by an older name with its date, too", ["3-5-sonnet-20241022"], ["claude-3-5-sonnet-20241022", "claude-3-5-sonnet-v2@20241022"], ["claude-3-5-haiku-20241022", "claude-3-7-sonnet-20250219"]],
+    ["by a date behind an @", ["opus-4-8@20250101"], ["claude-opus-4-8"], ["claude-opus-4-7"]],
+    ["with dots", ["opus-4.8"], ["claude-opus-4-8"], ["claude-opus-4-7"]],
+    ["by today's order of an older name", ["sonnet-3-5"], ["claude-3-5-sonnet-20241022"], ["claude-3-7-sonnet-20250219", "claude-sonnet-5"]],
+    ["by -0 without its point releases", ["claude-opus-5-0"], ["claude-opus-5", "claude-opus-5-0", "us.anthropic.claude-opus-5"], ["claude-opus-5-5", "claude-opus-4-8"]],
+    ["by -0 without claude-, too", ["opus-4-0"], ["claude-opus-4-20250514", "claude-opus-4"], ["claude-opus-4-1", "claude-opus-4-8"]],
+    ["under its name with -0, too", ["claude-opus-4-20250514"], ["claude-opus-4-0"], ["claude-opus-4-8"]],
+    ["an operator's id that holds more than a model's name, alone", ["opus-4-8-eu"], ["opus-4-8-eu"], ["claude-opus-4-8"]],
     ["nothing by a word that is no id", ["claude", "default", "best", "opusplan", "", "[1m]"], ["claude", "best"], ["claude-opus-4-8", "house"]],
-    ["nothing by a wildcard", ["*", "claude-*"], [], ["claude-opus-4-8", "house"]],
+    ["nothing by a wildcard", ["*", "claude-*", "claude-opus-*", "opus*"], [], ["claude-opus-4-8", "house"]],
     ["nothing when empty", [], [], ["claude-opus-4-8", "house"]],
   ]; // prettier-ignore
   test.each(table)("%s", (_, entries, denied, others) => {
@@ -292,6 +338,62 @@ describe("deniedModels", () => {
             expect(isDenied(entries.toSpliced(place, 0, more), asked)).toBe(true);
         },
       ),
+    );
+  });
+});
+
+describe("entries that mean no model", () => {
+  const ids = [...builtinBySpelling.keys(), "house", "My-Sonnet"];
+  const idle = (settings: Record<string, unknown>, upstreamIds?: string[]) =>
+    idleEntries(settings, ids, upstreamIds);
+
+  test("are told of each list, as they are written", () => {
+    const none = ["*", "claude-opus-*", "opus*", "best", " Clawde ", ""];
+    const some = ["opus", " Claude-OPUS-4-8[1M]", "opus-4-1-20250805", "house", "my-sonnet"];
+    expect(idle({ availableModels: [...none, "opus-4.8", ...some] })).toEqual({
+      availableModels: [...none, "opus-4.8"],
+      deniedModels: [],
+    });
+    expect(idle({ deniedModels: [...none, "claude", "claude-opus-6", ...some] })).toEqual({
+      availableModels: [],
+      deniedModels: [...none, "claude", "claude-opus-6"],
+    });
+  });
+
+  test("are judged each by itself: a family that gives way to a model is none", () => {
+    expect(idle({ availableModels: ["opus", "claude-opus-4-8"] }).availableModels).toEqual([]);
+  });
+
+  test("are more where entries are exact", () => {
+    const availableModels = ["claude-sonnet", "claude", "claude-opus-4", "haiku"];
+    expect(idle({ availableModels }).availableModels).toEqual([]);
+    expect(idle({ availableModels, availableModelsMatch: "exact" }).availableModels).toEqual([
+      "claude-sonnet",
+      "claude",
+    ]);
+  });
+
+  test("are none of those by which denied models are known to an upstream; allowed ones are not known so", () => {
+    const lists = { availableModels: ["deployment-7"], deniedModels: ["Deployment-7"] };
+    expect(idle(lists)).toEqual(lists);
+    expect(idle(lists, ["deployment-7"])).toEqual({ ...lists, deniedModels: [] });
+  });
+
+  test("are none where there are no lists", () => {
+    expect(idle({})).toEqual({ availableModels: [], deniedModels: [] });
+  });
+
+  test("deny and admit nothing indeed, and others do", () => {
+    const entry = fc.constantFrom(...everySpelling, ...families, "claude", "*", "4-6", "opus-4.8");
+    fc.assert(
+      fc.property(entry, (one) => {
+        const { availableModels, deniedModels } = idle({
+          availableModels: [one],
+          deniedModels: [one],
+        });
+        expect(availableModels.length === 0).toBe(ids.some((id) => isAdmitted([one], id)));
+        expect(deniedModels.length === 0).toBe(ids.some((id) => isDenied([one], id)));
+      }),
     );
   });
 });

@@ -117,6 +117,19 @@ describe("a mapping that is merged member by member", () => {
     });
   });
 
+  test("what the catch-all says of a tool decides about the policy's rule for some of its calls", () => {
+    const base = { builtinToolPolicy: { Bash: "ask" } };
+    const policy = { builtinToolPolicy: { "Bash(curl *)": "allow" } };
+    expect(
+      originsOf(mergeDesktop(base, policy), { base, policy }, mergeDesktop).builtinToolPolicy,
+    ).toMatchObject({
+      members: {
+        Bash: { from: ["base"], value: "ask" },
+        "Bash(curl *)": { from: ["base"], overruled: ["policy"], value: "ask" },
+      },
+    });
+  });
+
   test("is of whoever wrote it when it is empty", () => {
     expect(settings({}, { env: {} })).toEqual({ env: { from: ["policy"], members: {} } });
   });

@@ -86,9 +86,7 @@ describe("names in the list of models that Claude Code resolves on the laptop", 
   });
 
   test("are not those that the gateway reads like Claude Code", () => {
-    expect(warned([{ cli: { availableModels: ["opus[1m]", "sonnet[1m]", "bestest"] } }])).toEqual(
-      [],
-    );
+    expect(warned([{ cli: { availableModels: ["opus[1m]", "sonnet[1m]", "haiku"] } }])).toEqual([]);
   });
 });
 
@@ -247,4 +245,105 @@ test("a start model that is denied is told apart from one that is not listed", (
   expect(lines[0]).toStartWith(
     "managed policy 0: availableModels or deniedModels leaves out claude-opus-4-7, ",
   );
+});
+
+test("what is misspelt inside a document is named where it is written, and not where it is inherited", () => {
+  const lines = warned([
+    eng,
+    { ...ops, cli: { sandbox: { enable: true } } },
+    { settings: { permissions: { deny: ["Webfetch"] } } },
+  ]);
+  expect(lines.map((line) => line.split(": ", 1)[0])).toEqual([
+    "managed.policies[1].cli.sandbox.enable",
+    "managed.policies[2].settings.permissions.deny[0]",
+  ]);
+});
+
+test("a match that fits nobody is named", () => {
+  const [line] = warned([{ match: { email_domain: "*.corp.example" } }, {}]);
+  expect(line).toStartWith("managed.policies[0].match.email_domain: '*.corp.example' ");
+});
+
+describe("of a long list the first ten are named,", () => {
+  const many = Array.from({ length: 13 }, (_, index) => index);
+
+  test("of names in a list of models", () => {
+    const [line] = warned([{ cli: { availableModels: ["opus", ...many.map(() => "best")] } }]);
+    expect(line).toContain(
+      `contains ${many
+        .slice(3)
+        .map(() => "'best'")
+        .join(", ")} and 3 more —`,
+    );
+  });
+
+  test("of policies without a start model", () => {
+    const policies = many.map((index) => ({
+      match: { groups: [`g${index}`] },
+      cli: { availableModels: ["haiku"] },
+    }));
+    expect(warned(policies)[0]).toStartWith(
+      "managed policies 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 3 more: availableModels leaves out",
+    );
+  });
+
+  test("of ids that Claude Code does not know", () => {
+    const models = many.map((index) => ({
+      id: `house-${index}`,
+      upstream_model: { anthropic: "claude-opus-4-8" },
+    }));
+    expect(warned([], { models })[0]).toContain("'house-9' and 3 more. It runs them");
+  });
+
+  test("of hosts, none of them at length", () => {
+    const allowedDomains = many.map(() => `https://${"x".repeat(5000)}`);
+    const [line = ""] = warned([
+      { cli: { sandbox: { network: { allowedDomains } } }, serve_to_desktop: false, desktop: {} },
+    ]);
+    expect(line).toContain("…' and 3 more of sandbox.network.allowedDomains");
+    expect(line.length).toBeLessThan(1200);
+  });
+});
+
+describe("entries that mean no model there is", () => {
+  const line = (list: string, entries: string, result: string) =>
+    `managed policy 0: ${list} contains ${entries}, which is no model of this gateway and ${result}. Check the spelling; there are no wildcards.`;
+  const start = { model: "claude-haiku-4-5" };
+
+  test("are named, in both lists", () => {
+    expect(warned([{ cli: { ...start, availableModels: ["haiku", "claude-hiaku-4-5"] } }])).toEqual(
+      [line("availableModels", "'claude-hiaku-4-5'", "allows nothing")],
+    );
+    expect(warned([{ cli: { ...start, deniedModels: ["opus", "claude-opus-*", "*"] } }])).toEqual([
+      line("deniedModels", "'claude-opus-*', '*'", "denies nothing"),
+    ]);
+  });
+
+  test("are none where the operator has such a model, or sends one there", () => {
+    const models = [{ id: "house", upstream_model: { anthropic: "up-house" } }];
+    const lists = { availableModels: ["house"], deniedModels: ["up-house"] };
+    expect(warned([{ cli: { ...start, ...lists } }], { models })).toEqual([]);
+  });
+});
+
+describe("what the catch-all forbids inside a key that a policy replaces whole", () => {
+  const base = { cli: { sandbox: { network: { deniedDomains: ["a.example", "b.example"] } } } };
+  const line =
+    "managed policy 0 sets a key whole and drops what the catch-all forbids there: sandbox.network.deniedDomains. Repeat the entries if they are to hold for these people, too.";
+
+  test("is named when an entry is lost", () => {
+    expect(warned([{ ...eng, cli: { sandbox: { enabled: true } } }, base])).toEqual([line]);
+    const one = { sandbox: { network: { deniedDomains: ["a.example"] } } };
+    expect(warned([{ ...eng, cli: one }, base])).toEqual([line]);
+  });
+
+  test("is not where it is repeated, or the key left alone", () => {
+    expect(warned([{ ...eng, ...base }, base])).toEqual([]);
+    expect(warned([{ ...eng, cli: { model: "opus" } }, base])).toEqual([]);
+  });
+});
+
+test("a list of exact versions does not need the model that Claude Code starts on", () => {
+  const exact = { availableModels: ["claude-opus-5"], availableModelsMatch: "exact" };
+  expect(warned([{ cli: exact }])).toEqual([]);
 });

@@ -26,6 +26,13 @@ export const people: Record<string, Person> = {
     groups: ["eng", "finops"],
   },
   bob: { email: "bob@example.com", email_verified: true, name: "Bob", groups: ["contractors"] },
+  /** With groups as Entra writes them. */
+  eve: {
+    email: "eve@example.com",
+    email_verified: true,
+    name: "Eve",
+    groups: ["00000000-0000-4000-8000-00000000cafe"],
+  },
   /** In more groups than Entra puts into a token, as Entra says so. */
   olga: { email: "olga@example.com", email_verified: true, name: "Olga", ...overage },
 };

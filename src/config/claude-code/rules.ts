@@ -1,11 +1,9 @@
 // What the table of Claude Code's settings cannot say: keys that need a switch in the gateway's environment, two spellings of
 // one setting, patterns that no client could apply. Findings are relative to the document, which has its shape already.
-import { memberOf } from "../mapping.ts";
+import { memberOf, type SettingsDocument } from "../mapping.ts";
 import type { Finding } from "../problems.ts";
 import { gatedSettings } from "./administration.ts";
 import { settingAliases } from "./marketplaces.ts";
-
-type SettingsDocument = Readonly<Record<string, unknown>>;
 
 const aliases: readonly (readonly [string, string])[] = Object.entries(settingAliases);
 

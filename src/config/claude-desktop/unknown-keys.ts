@@ -1,12 +1,13 @@
 // Keys of a `desktop` document that the tables here do not name. A newer Claude Desktop may know them, so most are handed out as
 // they are written; what looks like a slip, like a section of gateway.yaml in the wrong place, or like something the gateway
 // answers itself is refused, since nobody would notice that it has no effect.
-import { KindGuard, type TSchema } from "@sinclair/typebox";
+import { KindGuard, type TObject, type TSchema } from "@sinclair/typebox";
+import { derivedOnce } from "../derived.ts";
 import { isMapping } from "../mapping.ts";
 import { documentKeys } from "../policy-schema.ts";
 import { type Finding, formatPath, type Path } from "../problems.ts";
 import { sections } from "../schema.ts";
-import { nearest } from "../spelling.ts";
+import { nearestOf } from "../spelling.ts";
 import { unsupportedKeys } from "../unsupported.ts";
 import { claudeDesktopSettings } from "./settings.ts";
 
@@ -36,17 +37,18 @@ function warningOf(path: Path): string {
 type Stranger = {
   path: Path;
   key: string;
-  /** Keys that may be written in its place. */
-  known: readonly string[];
-  /** Keys that belong to another form of the same mapping. */
-  elsewhere: readonly string[];
+  /** Which of the keys that may be written in its place is meant. */
+  meantBy: (key: string) => string | undefined;
+  /** The forms that a mapping in its place may have. */
+  forms: readonly TObject[];
 };
 
-function reasonToRefuse({ path, key, known, elsewhere }: Stranger): string | undefined {
+function reasonToRefuse({ path, key, meantBy, forms }: Stranger): string | undefined {
   if (path.length === 1 && gatewayKeys.has(key))
     return "one of gateway.yaml's own keys, not a desktop setting — check the indentation";
-  if (elsewhere.includes(key)) return "belongs to another form of this entry, and would be ignored";
-  const meant = nearMiss(key, known);
+  if (forms.some(({ properties }) => Object.hasOwn(properties, key)))
+    return "belongs to another form of this entry, and would be ignored";
+  const meant = meantBy(key);
   if (meant !== undefined) return `unknown desktop key — did you mean ${meant}?`;
   if (path.length === 1 && isReserved(key))
     return "unknown desktop key — fix the typo, or upgrade the gateway if this key was added in a newer Claude Desktop release";
@@ -108,42 +110,29 @@ function strangersIn(schema: TSchema, value: unknown, path: Path): Stranger[] {
       : forms[0];
   if (form === undefined) return [];
   const { properties } = form;
-  const elsewhere = forms.flatMap((one) => Object.keys(one.properties));
-  const known = Object.keys(properties).filter((key) => properties[key]?.refused === undefined);
+  const meantBy = nearMissIn(form);
   return Object.entries(value).flatMap(([key, item]) => {
     const property = properties[key];
     const here = [...path, key];
     if (property !== undefined && Object.hasOwn(properties, key))
       return strangersIn(property, item, here);
-    return form.additionalProperties === false ? [] : [{ path: here, key, known, elsewhere }];
+    return form.additionalProperties === false ? [] : [{ path: here, key, meantBy, forms }];
   });
 }
 
 /** Slips of the finger that still count as meaning a known key. A longer way off may be a newer key. */
 const slipsMax = 2;
 
-/** The known key that is meant, whatever its case and separators. */
-function nearMiss(key: string, known: readonly string[]): string | undefined {
-  const plain = plainName(key);
-  const meant = nearest(plain, known.map(plainName));
-  if (meant === undefined) return undefined;
-  // For long keys `nearest` reaches further than that.
-  if (strayLetters(plain, meant) > slipsMax || strayLetters(meant, plain) > slipsMax)
-    return undefined;
-  return known.find((name) => plainName(name) === meant);
-}
+/** Finds, for any key of such a mapping, the known one that is meant, whatever its case and separators. */
+const nearMissIn = derivedOnce(({ properties }: TObject) => {
+  const known = Object.keys(properties).filter((key) => properties[key]?.refused === undefined);
+  const nearest = nearestOf(known.map(plainName), slipsMax);
+  return (key: string): string | undefined => {
+    const meant = nearest(plainName(key));
+    return meant === undefined ? undefined : known.find((name) => plainName(name) === meant);
+  };
+});
 
 function plainName(key: string): string {
   return key.replaceAll(/[_-]/g, "").toLowerCase();
-}
-
-/** How many letters of a word another word does not have. */
-function strayLetters(word: string, other: string): number {
-  let left = other;
-  let stray = 0;
-  for (const letter of word) {
-    if (left.includes(letter)) left = left.replace(letter, "");
-    else stray++;
-  }
-  return stray;
 }

@@ -2,11 +2,12 @@
 // applies, where each key of their settings comes from, which models they may use and where those go. Plain data, which
 // `claude-gateway explain --json` prints as it is; sentences are made of it in text.ts. Every answer is asked of the
 // code that serves requests: nothing is decided here a second time.
+import type { LoadedConfig } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
 import { admit, identify, isPlainAddress } from "../../idp/claims.ts";
 import { createModelDirectory, type ModelDirectory } from "../../models/resolve.ts";
 import { type NotConfigured, whyNotConfigured } from "../bootstrap.ts";
-import { concealed } from "./concealed.ts";
+import { createConcealed } from "./concealed.ts";
 import { explainModel, type ModelVerdict } from "./model.ts";
 import { type PolicyVerdict, verdictsOn } from "./match.ts";
 import { mergeDesktop, mergeSettings } from "../merge.ts";
@@ -68,7 +69,11 @@ type Asked = {
 };
 
 /** Explains a valid configuration to the person it is about. Reads nothing else and contacts nobody. */
-export function explain(config: Config, person: Person, asked: Asked = {}): Explanation {
+export function explain(
+  { config, textsFromOutside }: Pick<LoadedConfig, "config" | "textsFromOutside">,
+  person: Person,
+  asked: Asked = {},
+): Explanation {
   const { email, groups } = person;
   const directory = createModelDirectory(config, config.upstreams);
   const policies = createPolicies(config);
@@ -78,6 +83,7 @@ export function explain(config: Config, person: Person, asked: Asked = {}): Expl
   const settings = explainSettings(config, directory, policies, { policy, base });
   const desktop = explainDesktop(policies, { policy, base });
   const { availableModels, deniedModels } = settings.keys;
+  const concealed = createConcealed(textsFromOutside);
   const shown = (keys: Readonly<Record<string, Traced>>) =>
     asked.showValues === true
       ? keys

@@ -48,7 +48,10 @@ export function originsOf(
       return { from: sumOf(entries, holders), entries };
     }
     const same = sortedJson(value);
-    const from = holders.filter((source) => sortedJson(at(said[source], path)) === same);
+    const saying = holders.filter((source) => sortedJson(at(said[source], path)) === same);
+    // What nobody says here follows from what is said elsewhere by those who say nothing here: a tool as a whole.
+    const others = sources.filter((source) => said[source] !== undefined);
+    const from = saying.length > 0 ? saying : others.filter((source) => !holders.includes(source));
     const overruled = holders.filter((source) => !from.includes(source));
     return { from, ...(overruled.length > 0 && { overruled }), value };
   }

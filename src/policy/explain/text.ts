@@ -1,5 +1,6 @@
 // An explanation as somebody reads it in a terminal or in the log of a CI job: a heading for each question, aligned columns
 // below it, no colours. What it says is found out in explain.ts.
+import { printable } from "../../log.ts";
 import type { Explanation } from "./explain.ts";
 import type { PolicyVerdict } from "./match.ts";
 import type { ModelVerdict } from "./model.ts";
@@ -208,12 +209,4 @@ function joined(items: readonly string[]): string[] {
 
 function cut(text: string, lengthMax: number): string {
   return text.length > lengthMax ? `${text.slice(0, lengthMax - 1)}…` : text;
-}
-
-/** A configuration may be somebody's proposal: what would move the cursor, or hide text, is spelled out. */
-function printable(line: string): string {
-  return line.replaceAll(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,
-    (hidden) => `\\u{${hidden.codePointAt(0)?.toString(16)}}`,
-  );
 }
