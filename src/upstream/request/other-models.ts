@@ -7,7 +7,7 @@ import { fieldText, type MessagesCall } from "./call.ts";
  * What the tools of a request hold when one of them may name a model: tools that providers run have a dated type, of which
  * `advisor_20260301` is the one today that takes a model. Tools of the client never need to be read, and they are long.
  */
-const marks = ["_20", "advisor", "\\u00"];
+const marks = ["_20", "advisor", "\\u00"].map((mark) => Buffer.from(mark));
 
 /**
  * The ids, as the client wrote them: `model` of the entries of `tools` (https://platform.claude.com/docs/en/agents-and-tools/tool-use/advisor-tool)
@@ -15,12 +15,19 @@ const marks = ["_20", "advisor", "\\u00"];
  * answers what was declined is then the provider's choice. Undefined when the fields cannot be read.
  */
 export function otherModels(call: MessagesCall): string[] | undefined {
-  const tools = fieldText(call, "tools");
   const named = [
-    tools !== undefined && marks.some((mark) => tools.includes(mark)) ? tools : undefined,
+    mayNameModels(call) ? fieldText(call, "tools") : undefined,
     fieldText(call, "fallbacks"),
   ].map((text) => (text === undefined ? [] : modelsIn(text)));
   return named.every((ids) => ids !== undefined) ? named.flat() : undefined;
+}
+
+/** Looked for in the bytes: the text of all tools is long, and mostly not needed. */
+function mayNameModels({ body, fields: { tools } }: MessagesCall): boolean {
+  if (tools === undefined) return false;
+  const { valueStart, valueEnd } = tools;
+  const bytes = Buffer.from(body.buffer, body.byteOffset + valueStart, valueEnd - valueStart);
+  return marks.some((mark) => bytes.includes(mark));
 }
 
 /** Of a list of mappings. Undefined for what is no JSON after all: long strings have not been looked into until here. */
