@@ -6,12 +6,13 @@ import type { Connections } from "../http/listener.ts";
 import type { Incoming } from "../http/request.ts";
 import type { HandlerFor } from "../http/router.ts";
 import { log } from "../log.ts";
+import { shownId } from "../models/names.ts";
 import type { ModelDirectory } from "../models/resolve.ts";
 import { everyModel } from "../policy/model-access.ts";
 import type { Policies } from "../policy/policy.ts";
 import type { Principal } from "../session.ts";
 import { type MessagesCall, readMessagesCall } from "../upstream/request/call.ts";
-import { otherModels } from "../upstream/request/other-models.ts";
+import { unadmittedModel } from "../upstream/request/nested-models.ts";
 import { refuseGuardrailFields } from "../upstream/guardrail.ts";
 import type { MessagesPath, Upstream } from "../upstream/upstream.ts";
 import { sessionKeyOf } from "./affinity.ts";
@@ -140,16 +141,20 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
   }
 
   /** A role's models come first: who may not use one is not told whether there is such a model. */
-  function requireModels(call: MessagesCall, principal: Principal): void {
+  function requireModels({ model, body }: MessagesCall, principal: Principal): void {
     const access = deps.policies.accessOf(principal);
     if (access === everyModel) return;
-    const others = otherModels(call);
-    if (others === undefined)
-      throw new ApiError("invalid_request_error", "tools or fallbacks cannot be read");
-    for (const model of [call.model, ...others]) {
-      const refusal = access.refusalOf(model);
-      if (refusal !== undefined) throw new ApiError("invalid_request_error", refusal);
-    }
+    const refuse = (why: string) => {
+      throw new ApiError("invalid_request_error", why);
+    };
+    const refusal = access.refusalOf(model);
+    if (refusal !== undefined) refuse(refusal);
+    const nested = unadmittedModel(body, (named) => access.refusalOf(named) === undefined);
+    if (nested === undefined) return;
+    const why = typeof nested.model === "string" ? access.refusalOf(nested.model) : undefined;
+    refuse(
+      `${shownId(nested.path)}: ${why ?? "refused by this gateway: `model` must be a string"}`,
+    );
   }
 
   function routesFor(

@@ -28,63 +28,103 @@ const messageOf = async (response: Response) => [
   response.status,
   ((await response.json()) as { error: { message: string } }).error.message,
 ];
-const refused = [400, "model claude-opus-4-8 is not in your role's availableModels allowlist"];
+const refusedAt = (path: string) => [
+  400,
+  `${path}: model claude-opus-4-8 is not in your role's availableModels allowlist`,
+];
 
 const opus = "claude-opus-4-8";
+const nested = (depth: number): object => (depth > 0 ? { a: nested(depth - 1) } : { model: opus });
 describe.each(["/v1/messages", "/v1/messages/count_tokens"])("%s: a model is refused", (path) => {
-  test.each<[string, object]>([
-    ["that an advisor is", { tools: [advisor(opus)] }],
-    ["that the second of two advisors is", { tools: [advisor(model), advisor(opus)] }],
-    ["among tools of the client", { tools: [{ name: "a", input_schema: {} }, advisor(opus)] }],
-    ["that a tool of tomorrow takes", { tools: [{ type: "judge_20270101", model: opus }] }],
-    ["that may answer instead", { fallbacks: [{ model }, { model: opus }] }],
-  ])("%s", async (_, body) => {
-    expect(await messageOf(await ask(["interns"], body, path))).toEqual(refused);
+  test.each<[string, object, string]>([
+    ["that an advisor is", { tools: [advisor(opus)] }, "tools.0.model"],
+    ["that the second of two is", { tools: [advisor(model), advisor(opus)] }, "tools.1.model"],
+    ["in a tool of tomorrow", { tools: [{ type: "x", y: { model: opus } }] }, "tools.0.y.model"],
+    ["that may answer instead", { fallbacks: [{ model }, { model: opus }] }, "fallbacks.1.model"],
+    ["in a field of tomorrow", { judge: { model: opus } }, "judge.model"],
+    [
+      "of a content block",
+      { system: [{ type: "text", text: "a", model: opus }] },
+      "system.0.model",
+    ],
+    ["below lists", { a: [[{ model: opus }]] }, "a.0.0.model"],
+    ["below a mapping called so", { a: { model: { model: opus } } }, "a.model.model"],
+    ["that is deep", { a: nested(20) }, `a.${"a.".repeat(20)}model`],
+  ])("%s", async (_, body, place) => {
+    expect(await messageOf(await ask(["interns"], body, path))).toEqual(refusedAt(place));
     expect(scene.upstream.seen).toEqual([]);
   });
 });
 
+test.each([[5], [true], [[opus]]])("a model that is no name is refused: %p", async (named) => {
+  expect(await messageOf(await ask(["interns"], { tools: [advisor(named)] }))).toEqual([
+    400,
+    "tools.0.model: refused by this gateway: `model` must be a string",
+  ]);
+});
+
 test("escapes hide nothing", async () => {
   const body = `{"model":"${model}","max_tokens":1,"messages":[],"tools":[{"type":"\\u0061dvis\\u006fr","m\\u006fdel":"${opus}"}]}`;
-  expect(await messageOf(await ask(["interns"], body))).toEqual(refused);
+  expect(await messageOf(await ask(["interns"], body))).toEqual(refusedAt("tools.0.model"));
+});
+
+test("blanks hide nothing", async () => {
+  const blanks = " ".repeat(2000);
+  for (const member of [`"model"${blanks}:"${opus}"`, `"model":${blanks}"${opus}"`]) {
+    const body = `{"model":"${model}","max_tokens":1,"messages":[],"tools":[{${member}}]}`;
+    expect(await messageOf(await ask(["interns"], body))).toEqual(refusedAt("tools.0.model"));
+  }
 });
 
 test("a list of denied models holds for them, too", async () => {
   expect(await messageOf(await ask(["most"], { tools: [advisor(opus)] }))).toEqual([
     400,
-    "model claude-opus-4-8 is blocked by your role's deniedModels denylist",
+    "tools.0.model: model claude-opus-4-8 is blocked by your role's deniedModels denylist",
   ]);
 });
 
-test("tools that are no JSON where it was not looked for are refused, as they could hide one", async () => {
+test("a long name is read to its end", async () => {
+  const long = `${"x".repeat(1000)}-${opus}`;
+  const [status] = await messageOf(await ask(["interns"], { tools: [advisor(long)] }));
+  expect(status).toBe(400);
+  expect((await ask(["most"], { tools: [advisor("x".repeat(1000))] })).status).toBe(200);
+});
+
+test("a body that is no JSON where it was not looked for is refused, as it could hide one", async () => {
   const description = `${"x".repeat(300)}\\x`;
-  const body = `{"model":"${model}","tools":[{"type":"x_20260101","description":"${description}"}]}`;
-  expect(await messageOf(await ask(["interns"], body))).toEqual([
-    400,
-    "tools or fallbacks cannot be read",
-  ]);
+  const body = `{"model":"${model}","tools":[{"description":"${description}","model":"${opus}"}]}`;
+  const [status] = await messageOf(await ask(["interns"], body));
+  expect(status).toBe(400);
 });
 
 test("tools of any depth are read", async () => {
   const deep = `${"[".repeat(200_000)}${"]".repeat(200_000)}`;
   const body = `{"model":"${model}","tools":[{"type":"x_20260101","x":${deep}},{"model":"${opus}"}]}`;
-  expect(await messageOf(await ask(["interns"], body))).toEqual(refused);
+  expect(await messageOf(await ask(["interns"], body))).toEqual(refusedAt("tools.1.model"));
 });
 
+const agent = {
+  name: "Agent",
+  input_schema: { properties: { model: { enum: [opus] } }, model: opus },
+};
+const toolUse = { type: "tool_use", id: "a", name: "Agent", input: { model: opus } };
 describe("nothing is refused", () => {
   test.each<[string, string[], object]>([
     ["that the policy admits", ["interns"], { tools: [advisor(model)], fallbacks: [{ model }] }],
-    ["that only the client's tools speak of", ["interns"], { tools: [{ name: "Agent", input_schema: { properties: { model: { enum: [opus] } } } }] }],
+    ["in a tool's schema", ["interns"], { tools: [agent], a: { schema: { model: opus } } }],
+    ["in a tool's input", ["interns"], { messages: [{ role: "assistant", content: [toolUse] }] }],
+    [
+      "in examples and tags",
+      ["interns"],
+      { tags: { model: opus }, a: { input_examples: [{ model: opus }] } },
+    ],
+    ["in text", ["interns"], { messages: [{ role: "user", content: `{"model":"${opus}"}` }] }],
+    ["that is a value", ["interns"], { a: ["model"], b: "model" }],
     ["where the provider chooses", ["interns"], { fallbacks: "default" }],
     ["to somebody without a policy", [], { tools: [advisor(opus)], fallbacks: [{ model: opus }] }],
-    ["that is no name", ["interns"], { tools: [advisor(5), null, "x"], fallbacks: [{}, { model: null }] }],
+    ["that is nothing", ["interns"], { tools: [advisor(null), null, "x"], fallbacks: [{}] }],
   ])("%s", async (_, groups, body) => {
     expect((await ask(groups, body)).status).toBe(200);
     expect(scene.upstream.seen).toHaveLength(1);
   });
-}); // prettier-ignore
-
-test("fallbacks that are given twice are refused", async () => {
-  const body = `{"model":"${model}","fallbacks":[],"messages":[],"fallbacks":[{"model":"${opus}"}]}`;
-  expect(await messageOf(await ask([], body))).toEqual([400, "fallbacks is given more than once"]);
 });

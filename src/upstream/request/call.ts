@@ -4,10 +4,7 @@ import { ApiError } from "../../http/errors.ts";
 import { valueIn } from "../json.ts";
 import { type Member, type Members, topLevelFinder } from "./top-level.ts";
 
-/**
- * Top-level fields whose place in the body is recorded: those that some provider takes elsewhere, and those that may name a
- * model. Each is refused when given twice.
- */
+/** Top-level fields whose place in the body is recorded: those that some provider takes elsewhere. Each is refused when given twice. */
 const fieldNames = [
   "model",
   "stream",
@@ -18,7 +15,6 @@ const fieldNames = [
   "max_tokens",
   "thinking",
   "tools",
-  "fallbacks",
 ] as const;
 export type FieldName = (typeof fieldNames)[number];
 
