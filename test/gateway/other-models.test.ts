@@ -93,8 +93,7 @@ test("a long name is read to its end", async () => {
 test("a body that is no JSON where it was not looked for is refused, as it could hide one", async () => {
   const description = `${"x".repeat(300)}\\x`;
   const body = `{"model":"${model}","tools":[{"description":"${description}","model":"${opus}"}]}`;
-  const [status] = await messageOf(await ask(["interns"], body));
-  expect(status).toBe(400);
+  expect(await messageOf(await ask(["interns"], body))).toEqual([400, "invalid JSON"]);
 });
 
 test("tools of any depth are read", async () => {

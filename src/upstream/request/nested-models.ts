@@ -1,6 +1,7 @@
 // Models that a request names besides its own: a tool may consult one, others may answer in its place, and tomorrow's fields may
 // name more. So every member called `model` counts, wherever it stands, but for what is the developer's own data. Whether
 // somebody may use a model is policy's question.
+import { ApiError } from "../../http/errors.ts";
 import { valueIn } from "../json.ts";
 
 /** Members that hold a tool's input, a schema or labels: a `model` in them is not the request's. */
@@ -26,6 +27,7 @@ export type NestedModel = { path: string; model: unknown };
  * The first one that is not admitted, in the order of the body; undefined when there is none. A body is searched for the key
  * as bytes, and only parsed when a value is found that is not admitted: it may stand in somebody's own data.
  * @param body JSON, long strings perhaps unchecked
+ * @throws ApiError `invalid_request_error` when one of those turns out to be no JSON
  */
 export function unadmittedModel(
   body: Uint8Array,
@@ -33,7 +35,7 @@ export function unadmittedModel(
 ): NestedModel | undefined {
   if (looksHarmless(body, isAdmitted)) return undefined;
   const request = valueIn(new TextDecoder().decode(body));
-  if (request === undefined) return { path: "body", model: undefined };
+  if (request === undefined) throw new ApiError("invalid_request_error", "invalid JSON");
   return firstIn(request, isAdmitted);
 }
 
