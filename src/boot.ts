@@ -13,7 +13,7 @@ import { discoverIdentityProvider } from "./idp/provider.ts";
 import { log, messageOf } from "./log.ts";
 import { modelWarnings } from "./models/warnings.ts";
 import { describePolicies } from "./policy/boot-log.ts";
-import { createPolicies } from "./policy/policy.ts";
+import { createPolicies, type Policies } from "./policy/policy.ts";
 import { policyWarnings } from "./policy/warnings.ts";
 import type { Store } from "./store/store.ts";
 import { createRelay, describeRelay } from "./telemetry/relay.ts";
@@ -51,7 +51,8 @@ export async function bootGateway(
   const loaded = loadConfig(text, options);
   audit({ evt: "config.load", path, sha256: loaded.sha256 });
   const { config } = loaded;
-  warnOf(loaded);
+  const policies = createPolicies(config);
+  warnOf(loaded, policies);
   const tls = readTls(config.listen.tls, options.readFile);
   const userAgent = `claude-gateway/${options.version}`;
   const upstreams = await createUpstreams(config, { userAgent, now: options.now });
@@ -97,6 +98,7 @@ export async function bootGateway(
             identityProvider,
             upstreams,
             relay,
+            policies,
             version: options.version,
             now: options.now,
             openRequestsMax: options.openRequestsMax,
@@ -105,7 +107,7 @@ export async function bootGateway(
           connections,
         ),
     });
-    logSummary(config, listener.url, options.openRequestsMax);
+    logSummary(config, policies, listener.url, options.openRequestsMax);
     return {
       async stop(drainTimeoutMs) {
         const cut = await listener.drain(drainTimeoutMs);
@@ -139,18 +141,17 @@ function readTls(tls: Config["listen"]["tls"], readFile: Sources["readFile"]) {
 }
 
 /** What a configuration says and hardly means, everywhere in it: the first of it, and how much more there is. */
-export function warningsOf({ config, warnings }: LoadedConfig): string[] {
-  const all = [
-    ...warnings,
-    ...modelWarnings(config),
-    ...policyWarnings(createPolicies(config), config),
-  ];
+export function warningsOf(
+  { config, warnings }: LoadedConfig,
+  policies = createPolicies(config),
+): string[] {
+  const all = [...warnings, ...modelWarnings(config), ...policyWarnings(policies, config)];
   return firstOf(all, (left) => `… and ${left} more`);
 }
 
-function warnOf(loaded: LoadedConfig): void {
+function warnOf(loaded: LoadedConfig, policies: Policies): void {
   const { config } = loaded;
-  for (const warning of warningsOf(loaded)) log.warn(warning);
+  for (const warning of warningsOf(loaded, policies)) log.warn(warning);
   if (!isLoopbackHost(config.listen.host) && config.access_control.allow_cidrs.length === 0) {
     log.warn(
       "access_control.allow_cidrs is empty: every address that reaches this port may use the gateway. Keep it on a private " +
@@ -166,7 +167,12 @@ function described({ name, provider, groups }: Config["upstreams"][number]): str
     : `${name}(${provider}, groups: ${groups.join(", ")})`;
 }
 
-function logSummary(config: Config, url: string, openRequestsMax: number): void {
+function logSummary(
+  config: Config,
+  policies: Policies,
+  url: string,
+  openRequestsMax: number,
+): void {
   const { listen: listening, oidc, upstreams } = config;
   const orUnrestricted = (list: readonly string[]) =>
     list.length > 0 ? list.join(", ") : "(unrestricted)";
@@ -182,7 +188,7 @@ function logSummary(config: Config, url: string, openRequestsMax: number): void 
   log.info(`allowed groups ${orUnrestricted(oidc.allowed_groups)}`);
   log.info(`upstreams ${upstreams.length}: ${upstreams.map(described).join(", ")}`);
   log.info(`telemetry relay: ${describeRelay(config.telemetry)}`);
-  for (const line of describePolicies(createPolicies(config), config)) log.info(line);
+  for (const line of describePolicies(policies, config)) log.info(line);
   log.info(
     `upstream requests: at most ${openRequestsMax} at once per process (set BUN_CONFIG_MAX_HTTP_REQUESTS to change)`,
   );

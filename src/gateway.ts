@@ -23,7 +23,7 @@ import type { AuthorizationState } from "./oauth/browser.ts";
 import { createBootstrap } from "./policy/bootstrap.ts";
 import { createManagedSettings } from "./policy/managed-settings.ts";
 import { createModelList } from "./policy/model-list.ts";
-import { createPolicies } from "./policy/policy.ts";
+import type { Policies } from "./policy/policy.ts";
 import { createServedSettings } from "./policy/served-settings.ts";
 import { telemetryLabelsOf } from "./policy/telemetry-env.ts";
 import protocol from "./protocol.md" with { type: "text" };
@@ -43,6 +43,8 @@ export type GatewayParts = {
   identityProvider: IdentityProvider;
   upstreams: readonly Upstream[];
   relay: Relay;
+  /** Of the same configuration. */
+  policies: Policies;
   version: string;
   openRequestsMax: number;
   openRequests: () => number;
@@ -52,7 +54,7 @@ export type GatewayParts = {
 
 /** The handler of every request. Builds only: opens no connection and starts no timer. */
 export function createGateway(parts: GatewayParts, connections: Connections): Handler {
-  const { config, store, identityProvider, upstreams, relay, now } = parts;
+  const { config, store, identityProvider, upstreams, relay, policies, now } = parts;
   const { oidc, session, rate_limits: rateLimits, login_notice: loginNotice } = config;
 
   const secrets =
@@ -102,7 +104,6 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ha
   });
 
   const models = createModelDirectory(config, config.upstreams);
-  const policies = createPolicies(config);
   const inference = {
     upstreams,
     models,

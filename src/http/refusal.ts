@@ -38,8 +38,8 @@ export function oauthError(status: number, error: string, description?: string):
 
 /** A JSON response of the authorization server, never cached (RFC 6749 §5.1). */
 export function oauthJson(status: number, body: object): Response {
-  return Response.json(body, {
-    status,
-    headers: { "cache-control": "no-store", pragma: "no-cache" },
-  });
+  return Response.json(body, { status, headers: notStored });
 }
+
+/** For what is about one person or one moment: no cache may keep it. */
+export const notStored = { "cache-control": "no-store", pragma: "no-cache" } as const;

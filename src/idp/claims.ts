@@ -2,6 +2,7 @@
 // out, and who may sign in. Pure functions over what id-token.ts and userinfo have vouched for; nothing here asks anybody.
 import { domainOfAddress, lowerCased } from "../config/email-domain.ts";
 import type { OidcConfig } from "../config/schema.ts";
+import { isObject } from "./answer.ts";
 import type { Identity } from "./identity.ts";
 
 export type Claims = Readonly<Record<string, unknown>>;
@@ -148,10 +149,6 @@ function stepsOf(pointer: string): string[] {
 
 function member(holder: unknown, name: string): unknown {
   return isObject(holder) && Object.hasOwn(holder, name) ? holder[name] : undefined;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }
 
 /** A string that can be a key and a header value everywhere: bounded, no control characters, no half of a character. */

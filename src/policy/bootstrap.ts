@@ -2,6 +2,7 @@
 // put together in desktop-configuration.ts.
 import { audit } from "../audit.ts";
 import { ApiError } from "../http/errors.ts";
+import { notStored } from "../http/refusal.ts";
 import type { HandlerFor } from "../http/router.ts";
 import type { ModelDirectory } from "../models/resolve.ts";
 import type { Principal } from "../session.ts";
@@ -28,8 +29,6 @@ const refusals = {
   policy_not_opted_in:
     'the policy matching this user does not opt into desktop — add a "desktop:" block to it',
 } as const;
-
-const notStored = { "cache-control": "no-store", pragma: "no-cache" };
 
 /** Why somebody is given no configuration of Claude Desktop, as the audit names it. */
 export type NotConfigured = keyof typeof refusals;

@@ -5,6 +5,7 @@ import { audit } from "../audit.ts";
 import { describedVersion } from "../config/claude-code/settings.ts";
 import type { SettingsDocument } from "../config/mapping.ts";
 import { sortedJson } from "../config/sorted-json.ts";
+import { notStored } from "../http/refusal.ts";
 import type { HandlerFor } from "../http/router.ts";
 import { log } from "../log.ts";
 import type { Principal } from "../session.ts";
@@ -20,7 +21,6 @@ type Sent = { checksum: string; body: string; policyIndex: number | null; isEmpt
  */
 const versionHeader = { "x-cc-gateway-version": describedVersion };
 const variesByClient = { vary: "User-Agent" };
-const notStored = { "cache-control": "no-store", pragma: "no-cache" };
 
 const desktopEntryPoints: ReadonlySet<string> = new Set([
   "claude-desktop",

@@ -103,7 +103,10 @@ export function explain(
       listed: modelsFor(groups, access, directory).map(({ id }) => id),
       servable: directory.list(groups).length,
     },
-    model: asked.model === undefined ? null : explainModel(config, person, access, asked.model),
+    model:
+      asked.model === undefined
+        ? null
+        : explainModel(config, directory, person, access, asked.model),
   };
 }
 

@@ -1,7 +1,11 @@
 // What becomes of a request for one model: refused, in the words that the client reads, or sent, to which upstreams in which
 // order and under which id there. The rest of an explanation is in explain.ts.
 import type { Config, UpstreamConfig } from "../../config/schema.ts";
-import { createModelDirectory, type ModelRoute } from "../../models/resolve.ts";
+import {
+  createModelDirectory,
+  type ModelDirectory,
+  type ModelRoute,
+} from "../../models/resolve.ts";
 import type { ModelAccess } from "../model-access.ts";
 import type { Person } from "../policy.ts";
 
@@ -27,9 +31,13 @@ export type ExplainedRoute = {
   share: number;
 };
 
-/** @param model as a client would write it */
+/**
+ * @param directory of the same configuration
+ * @param model as a client would write it
+ */
 export function explainModel(
   config: Config,
+  directory: ModelDirectory,
   person: Person,
   access: ModelAccess,
   model: string,
@@ -38,10 +46,7 @@ export function explainModel(
   const refusal = access.refusalOf(model);
   if (refusal !== undefined) return { ...refused, refusal };
 
-  const { routes, refusals } = createModelDirectory(config, config.upstreams).resolve(
-    model,
-    person.groups,
-  );
+  const { routes, refusals } = directory.resolve(model, person.groups);
   const usable = routes.filter(({ upstream }) => lacksFor(config, upstream, person) === undefined);
   const used = new Set(usable.map(({ upstream }) => upstream));
   const unused = config.upstreams

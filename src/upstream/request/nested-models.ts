@@ -1,6 +1,7 @@
 // Models that a request names besides its own: a tool may consult one, others may answer in its place, and tomorrow's fields may
 // name more. So every member called `model` counts, wherever it stands, but for what is the developer's own data. Whether
 // somebody may use a model is policy's question.
+import { isMapping } from "../../config/mapping.ts";
 import { ApiError } from "../../http/errors.ts";
 import { valueIn } from "../json.ts";
 
@@ -73,10 +74,8 @@ function firstIn(
   const open: Place[] = [{ value: request, name: "", above: undefined }];
   for (let place = open.pop(); place !== undefined; place = open.pop()) {
     const { value, name } = place;
-    if (name === "model" && typeof value !== "object" && !admits(value, isAdmitted)) {
-      return { path: pathOf(place), model: value };
-    }
-    if (name === "model" && Array.isArray(value)) return { path: pathOf(place), model: value };
+    const names = name === "model" && value !== null && !isMapping(value);
+    if (names && !admits(value, isAdmitted)) return { path: pathOf(place), model: value };
     if (typeof value !== "object" || value === null) continue;
     const above = place;
     const members = Object.entries(value)
