@@ -40,6 +40,7 @@ describe.each(["/v1/messages", "/v1/messages/count_tokens"])("%s: a model is ref
     ["that an advisor is", { tools: [advisor(opus)] }, "tools.0.model"],
     ["that the second of two is", { tools: [advisor(model), advisor(opus)] }, "tools.1.model"],
     ["in a tool of tomorrow", { tools: [{ type: "x", y: { model: opus } }] }, "tools.0.y.model"],
+    ["that is the first of two", { a: { model: opus }, b: { model: opus } }, "a.model"],
     ["that may answer instead", { fallbacks: [{ model }, { model: opus }] }, "fallbacks.1.model"],
     ["in a field of tomorrow", { judge: { model: opus } }, "judge.model"],
     [
@@ -121,6 +122,11 @@ describe("nothing is refused", () => {
     ["that is a value", ["interns"], { a: ["model"], b: "model" }],
     ["where the provider chooses", ["interns"], { fallbacks: "default" }],
     ["to somebody without a policy", [], { tools: [advisor(opus)], fallbacks: [{ model: opus }] }],
+    [
+      "that is nothing, where the body is read",
+      ["interns"],
+      { a: { model: null }, b: { input: { model: opus } } },
+    ],
     ["that is nothing", ["interns"], { tools: [advisor(null), null, "x"], fallbacks: [{}] }],
   ])("%s", async (_, groups, body) => {
     expect((await ask(groups, body)).status).toBe(200);

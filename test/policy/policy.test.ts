@@ -386,3 +386,14 @@ describe("whatever the policies and the person", () => {
     );
   });
 });
+
+test("a model is denied by where its entry sends it, also where the upstream leaves it out", () => {
+  const { config } = load(
+    edited((c) => {
+      c.upstreams[0].models = ["claude-opus-*"];
+      c.models = [{ id: "weird", upstream_model: { anthropic: "claude-haiku-4-5" } }];
+      c.managed = { policies: [{ cli: { deniedModels: ["haiku"] } }] };
+    }),
+  );
+  expect(createPolicies(config).accessOf(person([])).refusalOf("weird")).toContain("deniedModels");
+});
