@@ -4,6 +4,16 @@ import { writeLine } from "./log.ts";
 
 type Request = { request_id: string; client_ip: string };
 type Person = { sub: string; email?: string | undefined };
+/** A change of a cap: who, which one, for whom and when it is. The organisation and sessions have no `scope_id`. */
+type LimitChange = {
+  request_id: string;
+  actor: string;
+  target: string;
+  scope_type: string;
+  scope_id: string;
+  period: string;
+};
+type AuditedPool = { amount: string; paused: boolean } | null;
 
 export type AuditEvent =
   | { evt: "config.load"; path: string; sha256: string }
@@ -48,6 +58,22 @@ export type AuditEvent =
       request_id: string;
       reason: "not_configured" | "no_policy_matched" | "policy_not_opted_in";
     } & Person)
+  | {
+      evt: "admin.denied";
+      request_id: string;
+      reason: "no_credentials" | "invalid_key" | "bearer_rejected";
+      method: string;
+      path: string;
+      client_ip: string;
+    }
+  | ({
+      evt: "admin.limit.upsert";
+      before_amount?: string | null;
+      amount: string | null;
+      before_pooled_budget?: AuditedPool;
+      pooled_budget?: AuditedPool;
+    } & LimitChange)
+  | ({ evt: "admin.limit.delete" } & LimitChange)
   | ({
       evt: "inference";
       request_id: string;
@@ -56,9 +82,34 @@ export type AuditEvent =
       upstream: string | null;
       upstream_request_id: string | null;
       upstream_cloud_request_id: string | null;
+      billing_group?: string;
+      billing_group_ignored?: true;
       status: number;
       ms: number;
-    } & Person);
+    } & Person)
+  | {
+      evt: "spend.blocked";
+      request_id: string;
+      sub: string;
+      cause: "over_limit" | "reserved" | "store_error";
+      cap_cents?: string;
+      source?: string;
+      period?: string;
+      groups?: readonly string[];
+    }
+  | {
+      evt: "spend.metered";
+      request_id: string;
+      sub: string;
+      billing_group?: string;
+      billing_group_ignored?: true;
+      model: string;
+      input_tokens: number;
+      output_tokens: number;
+      cache_read_input_tokens?: number;
+      cache_creation_input_tokens?: number;
+      cents: number;
+    };
 
 /** Writes one audit event with its time. Fields that are undefined are left out. */
 export function audit(event: AuditEvent): void {

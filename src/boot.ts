@@ -4,7 +4,7 @@ import { audit } from "./audit.ts";
 import { allowsLoopback, isLoopbackHost } from "./config/addresses.ts";
 import { loadConfig, type LoadedConfig, type Sources } from "./config/load.ts";
 import { firstOf } from "./config/problems.ts";
-import type { Config, StoreConfig } from "./config/schema.ts";
+import type { Config } from "./config/schema.ts";
 import { createGateway } from "./gateway.ts";
 import { createAdmission } from "./http/admission.ts";
 import { createEgress } from "./http/egress.ts";
@@ -15,6 +15,8 @@ import { modelWarnings } from "./models/warnings.ts";
 import { describePolicies } from "./policy/boot-log.ts";
 import { createPolicies, type Policies } from "./policy/policy.ts";
 import { policyWarnings } from "./policy/warnings.ts";
+import { periodsAt } from "./spend/periods.ts";
+import { openSpending, type Spending } from "./spend/spending.ts";
 import type { Store } from "./store/store.ts";
 import { createRelay, describeRelay } from "./telemetry/relay.ts";
 import { createUpstreams } from "./upstream/upstreams.ts";
@@ -25,6 +27,9 @@ const idpResponseBytesMax = 1024 * 1024;
 
 /** How long telemetry that waits may take to leave when the gateway stops, once requests are finished. */
 const relayFlushMs = 3_000;
+
+/** How long what was spent may take to be written when the process ends. */
+const settleMs = 5_000;
 
 export type RunningGateway = {
   /** Finishes open requests within the time-out, then closes. Resolves with how many requests were cut. */
@@ -74,7 +79,7 @@ export async function bootGateway(
   const directoryEgress = createEgress({ ...idpBounds, viaProxy });
 
   // Side by side: neither needs the other, and boot waits for the slower one only.
-  const opening = openStore(config.store);
+  const opening = openStore(config, options.now);
   const discovering = discoverIdentityProvider(config.oidc, {
     egress,
     directoryEgress,
@@ -83,7 +88,10 @@ export async function bootGateway(
   });
   discovering.catch(() => undefined);
   const store = await opening;
+  let spending: Spending | undefined;
   try {
+    spending =
+      config.admin && openSpending(config, config.admin, { store, after, log, now: options.now });
     const identityProvider = await discovering;
     const listener: Listener = listen({
       listen: config.listen,
@@ -98,6 +106,7 @@ export async function bootGateway(
             identityProvider,
             upstreams,
             relay,
+            spending,
             policies,
             version: options.version,
             now: options.now,
@@ -111,21 +120,29 @@ export async function bootGateway(
     return {
       async stop(drainTimeoutMs) {
         const cut = await listener.drain(drainTimeoutMs);
-        await Promise.all([relay.close(relayFlushMs), store.close()]);
+        await Promise.all([relay.close(relayFlushMs), spending?.close(settleMs)]);
+        await store.close();
         return cut;
       },
     };
   } catch (error) {
+    await spending?.close(0);
     await store.close();
     throw error;
   }
 }
 
 /** The store the configuration names. Each is loaded when it is used, so that PostgreSQL users do not pay for PGlite. */
-async function openStore(config: StoreConfig): Promise<Store> {
-  if (config.embedded !== undefined)
-    return (await import("./store/embedded.ts")).openEmbedded(config.embedded);
-  return (await import("./store/postgres.ts")).openPostgres(config);
+async function openStore({ store, admin }: Config, now: () => number): Promise<Store> {
+  const retention = admin && {
+    spendMonths: admin.spend_retention_months,
+    auditDays: admin.audit_retention_days,
+    identityDays: admin.identity_retention_days,
+    currentPeriods: () => Object.values(periodsAt(now())).map(({ key }) => key),
+  };
+  if (store.embedded !== undefined)
+    return (await import("./store/embedded.ts")).openEmbedded(store.embedded, { retention });
+  return (await import("./store/postgres.ts")).openPostgres(store, { retention });
 }
 
 function readTls(tls: Config["listen"]["tls"], readFile: Sources["readFile"]) {

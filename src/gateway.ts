@@ -30,6 +30,8 @@ import protocol from "./protocol.md" with { type: "text" };
 import { createSealed } from "./sealed.ts";
 import { createSessions, type Principal } from "./session.ts";
 import { createReadiness } from "./store/readiness.ts";
+import { adminPath } from "./spend/admin/admin-api.ts";
+import type { Spending } from "./spend/spending.ts";
 import type { Store } from "./store/store.ts";
 import type { Relay } from "./telemetry/relay.ts";
 import type { MessagesPath, Upstream } from "./upstream/upstream.ts";
@@ -43,6 +45,8 @@ export type GatewayParts = {
   identityProvider: IdentityProvider;
   upstreams: readonly Upstream[];
   relay: Relay;
+  /** Undefined without an `admin:` block. */
+  spending: Spending | undefined;
   /** Of the same configuration. */
   policies: Policies;
   version: string;
@@ -54,7 +58,7 @@ export type GatewayParts = {
 
 /** The handler of every request. Builds only: opens no connection and starts no timer. */
 export function createGateway(parts: GatewayParts, connections: Connections): Handler {
-  const { config, store, identityProvider, upstreams, relay, policies, now } = parts;
+  const { config, store, identityProvider, upstreams, relay, spending, policies, now } = parts;
   const { oidc, session, rate_limits: rateLimits, login_notice: loginNotice } = config;
 
   const secrets =
@@ -64,6 +68,7 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ha
   const sessions = createSessions({
     secrets,
     issuer: base.fixed,
+    billingGroupTag: config.admin?.billing_group_tag,
     ttlSeconds,
     now,
   });
@@ -108,6 +113,7 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ha
     upstreams,
     models,
     policies,
+    billingGroupTag: config.admin?.billing_group_tag,
     connections,
     openRequestsMax: parts.openRequestsMax,
     openRequests: parts.openRequests,
@@ -119,6 +125,8 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ha
     createMessages(
       {
         ...inference,
+        // Counting is free of charge.
+        spend: path === "/v1/messages" ? spending?.spend : undefined,
         routing: createRouting(config.failover, config.upstreams, {
           path,
           now,
@@ -184,12 +192,17 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ha
       baseOf: (request) => base.of(request),
       telemetryLabels: telemetryLabelsOf(config),
       ttlSeconds,
+      spendAdminGroups: config.admin?.admin_groups,
       now,
     }),
+    ...(spending !== undefined && { "GET /api/oauth/usage": spending.usage }),
     "POST /v1/metrics": relay.accept("metrics"),
     "POST /v1/logs": relay.accept("logs"),
     "POST /v1/traces": relay.accept("traces"),
   };
+
+  const below: Record<string, Handler> =
+    spending === undefined ? {} : { [adminPath]: spending.adminApi(sessions) };
 
   const landing = (publicUrl: string) =>
     landingPage({
@@ -214,14 +227,16 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ha
     });
   }
 
-  return createRouter({ open, signedIn }, authenticate);
+  return createRouter({ open, below, signedIn }, authenticate);
 }
 
 /** What of a person something depends on. Who may sign in at all is asked anew at each refresh. */
-function decisiveIn({ oidc, policies, upstreams }: Config) {
+function decisiveIn({ oidc, policies, upstreams, admin }: Config) {
   return {
     groups:
       oidc.allowed_groups.length > 0 ||
+      // A group may be given a cap at any time.
+      admin !== undefined ||
       [...policies, ...upstreams].some(({ groups }) => groups !== undefined),
     email: policies.some(({ emailDomain }) => emailDomain !== undefined),
   };

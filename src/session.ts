@@ -20,6 +20,8 @@ export type Principal = {
   readonly email: string | undefined;
   readonly name: string | undefined;
   readonly groups: readonly string[];
+  /** Name of the request tag that says which group a request is for: what `admin.billing_group_tag` was when it was minted. */
+  readonly billingGroupTag?: string | undefined;
 };
 
 /** A bearer's principal, and when it ends, in milliseconds since the epoch. */
@@ -42,11 +44,14 @@ export type Sessions = {
 /**
  * @param options.secrets session.jwt_secret as a list: the first signs, all verify (rotation).
  * @param options.issuer listen.public_url without trailing slash; without one, bearers carry no `iss`.
+ * @param options.billingGroupTag admin.billing_group_tag: a bearer that names it has Claude Code write under that name, in
+ *   `tags` of every request, which group it is for. Such tags must not reach an upstream (upstream/request/tags.ts).
  * @param options.now milliseconds since the epoch.
  */
 export function createSessions(options: {
   secrets: readonly string[];
   issuer: string | undefined;
+  billingGroupTag?: string | undefined;
   ttlSeconds: number;
   now: () => number;
 }): Sessions {
@@ -61,7 +66,8 @@ export function createSessions(options: {
     if (key === undefined) throw new Error("session.jwt_secret is empty");
     const issuedAt = Math.floor(options.now() / 1000);
     const { sub, email, name, groups } = claims;
-    const token = new SignJWT({ sub, email, name, groups, aud: audience })
+    const own = { aud: audience, billing_group_tag: options.billingGroupTag };
+    const token = new SignJWT({ sub, email, name, groups, ...own })
       .setProtectedHeader({ alg: "HS256", typ: "JWT", kid: key.kid })
       .setIssuedAt(issuedAt)
       .setExpirationTime(issuedAt + options.ttlSeconds);
@@ -136,5 +142,6 @@ function principalOf(payload: Record<string, unknown>): Principal {
     email: text(payload.email),
     name: text(payload.name),
     groups,
+    billingGroupTag: text(payload.billing_group_tag),
   };
 }

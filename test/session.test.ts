@@ -47,6 +47,30 @@ test("a minted bearer carries the reference's claims and a kid that names the se
   expect(expiresInSeconds).toBe(3600);
 });
 
+test("a bearer names the tag that says which group a request is for, where one is configured", async () => {
+  const tagging = createSessions({
+    secrets: [secret],
+    issuer,
+    billingGroupTag: "team",
+    ttlSeconds: 3600,
+    now: () => clockMs,
+  });
+  const { accessToken } = await tagging.mint(claims);
+  expect(decodeJwt(accessToken)["billing_group_tag"]).toBe("team");
+  // Also one that was minted before the setting went away: the client goes by its bearer.
+  expect(await sessions.verify(accessToken)).toEqual({ ...claims, billingGroupTag: "team" });
+  const plain = (await sessions.mint(claims)).accessToken;
+  expect((await tagging.verify(plain))?.billingGroupTag).toBeUndefined();
+});
+
+test("a bearer's tag that is no text is none", async () => {
+  for (const tag of [5, null, ["team"]]) {
+    const bearer = forge(hs256, { ...valid(), billing_group_tag: tag });
+    expect((await sessions.verify(bearer))?.billingGroupTag).toBeUndefined();
+    expect((await sessions.verify(bearer))?.sub).toBe("ada");
+  }
+});
+
 test("claims that the IdP did not give are left out of the bearer", async () => {
   const { accessToken } = await sessions.mint({ sub: "ada" });
   expect(Object.keys(decodeJwt(accessToken)).toSorted()).toEqual([

@@ -90,6 +90,8 @@ const secretKeys = new Set([
   "headers",
   "env",
   "postgres_url",
+  "write_keys",
+  "read_keys",
   "extra_auth_params",
   "ca_cert_pem",
 ]);

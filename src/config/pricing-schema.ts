@@ -30,6 +30,9 @@ const override = Type.Object(
   closed,
 );
 
+/** The members of a row that are rates. */
+export const rateNames = ["input", "output", "cache_read", "cache_write"] as const;
+
 export const pricing = Type.Object(
   {
     /** Of every price, overridden or not: 0.9 is a discount of a tenth. */

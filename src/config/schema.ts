@@ -1,6 +1,7 @@
 // The shape of gateway.yaml, section by section, and the defaults of absent keys. What a shape cannot say (two keys that
 // need each other, a name that must exist elsewhere) is in checks.ts; reading the file is in load.ts.
 import { type Static, Type } from "@sinclair/typebox";
+import { admin, enforcement } from "./admin-schema.ts";
 import { aUrl, closed, list, positive, text } from "./pieces.ts";
 import { managed, type PolicyConfig } from "./policy-schema.ts";
 import { pricing } from "./pricing-schema.ts";
@@ -140,6 +141,8 @@ const store = Type.Object(
       default: 0,
       description: "a whole number from 0 to 3600",
     }),
+    /** Where spend is kept while the database is away, so that it survives the process as well. */
+    journal: Type.Optional(text("the path of a directory")),
   },
   closed,
 );
@@ -181,6 +184,8 @@ export const sections = {
   store,
   upstreams,
   failover: Type.Optional(failover),
+  admin: Type.Optional(admin),
+  enforcement,
   models: list(model),
   auto_include_builtin_models: Type.Boolean({ default: true }),
   managed: Type.Optional(managed),

@@ -51,8 +51,8 @@ export const headersOfCollectors: Reserved = {
 
 /** RFC 9110 §5.6.2. */
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-/** Printable ASCII, not empty, no blank at either end. */
-const plainValue = /^[!-~](?:[ -~]*[!-~])?$/;
+/** A value that arrives as it was written: printable ASCII, not empty, no blank at either end. */
+export const plainValue = /^[!-~](?:[ -~]*[!-~])?$/;
 
 /** What is wrong with one mapping of `headers`. Values are secrets: they are not repeated. */
 export function headerFindings(

@@ -3,7 +3,7 @@
 
 /** Keys, by the place they stand at (`[]` for any entry of a list). */
 const keys: Readonly<Record<string, readonly string[]>> = {
-  "": ["admin", "cri", "enforcement", "load_test_mode"],
+  "": ["cri", "load_test_mode"],
   oidc: ["client_assertion", "use_proxy"],
 };
 

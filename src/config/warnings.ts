@@ -1,8 +1,16 @@
 // What a configuration may say and hardly means, in sentences for the boot log. What needs the catalog of models to be
 // noticed is in models/warnings.ts.
+import { keyLists } from "./admin-checks.ts";
 import type { Config } from "./schema.ts";
+import { plainValue } from "./static-headers.ts";
 
-type Read = Pick<Config, "listen" | "models" | "policies" | "pricing" | "telemetry" | "upstreams">;
+type Read = Pick<
+  Config,
+  "admin" | "listen" | "models" | "policies" | "pricing" | "telemetry" | "upstreams"
+>;
+
+/** Longest `admin.blocked_message` that fits behind the reason of a refusal, in characters. */
+const blockedMessageLengthMax = 200;
 
 const rules: readonly ((config: Read) => readonly string[])[] = [
   ({ models }) => {
@@ -32,10 +40,61 @@ const rules: readonly ((config: Read) => readonly string[])[] = [
           "telemetry.resource_attributes is set but telemetry.forward_to is empty, so the labels are not applied",
         ]
       : [],
-  ({ policies, pricing }) =>
-    pricing !== undefined && pricing.multiplier > 1 && policies.length > 0
+  ({ admin, policies, pricing: { multiplier } = { multiplier: 1 } }) => {
+    if (multiplier <= 1) return [];
+    const consequences = [
+      ...(admin === undefined
+        ? []
+        : [
+            `Spend limits count ${multiplier}× the price, so developers reach them sooner. Raise the caps if that is not intended.`,
+          ]),
+      ...(policies.length === 0
+        ? []
+        : [
+            "Claude Code clients older than v2.1.270 ignore a multiplier above 1 and show costs without the markup.",
+          ]),
+    ];
+    return [`pricing.multiplier is ${multiplier}, a markup. ${consequences.join(" ")}`];
+  },
+  ({ admin }) =>
+    admin !== undefined && admin.write_keys.length === 0 && admin.admin_groups.length === 0
       ? [
-          `pricing.multiplier is ${pricing.multiplier}, a markup. Claude Code clients older than v2.1.270 ignore a multiplier above 1 and show costs without the markup.`,
+          "admin has neither write_keys nor admin_groups, so nobody can set a spend limit. Add a key, or a group whose members may.",
+        ]
+      : [],
+  ({ admin }) =>
+    keyLists.flatMap((list) =>
+      (admin?.[list] ?? []).some(({ id }) => id.trim() === "")
+        ? [
+            `admin.${list} has a key without an id, so the trail cannot say whose it is. Give it a name.`,
+          ]
+        : [],
+    ),
+  ({ admin }) => {
+    const ids = new Map<string, string[]>();
+    for (const { id, key } of keyLists.flatMap((list) => admin?.[list] ?? [])) {
+      ids.set(key, [...(ids.get(key) ?? []), id]);
+    }
+    return [...ids.values()]
+      .filter(({ length }) => length > 1)
+      .map(
+        ([first, ...others]) =>
+          `admin keys '${first}' and ${others.map((id) => `'${id}'`).join(", ")} are the same secret, so the trail cannot tell who used it, and it may do what any of them may. Give each a secret of its own.`,
+      );
+  },
+  ({ admin }) =>
+    keyLists.flatMap((list) =>
+      (admin?.[list] ?? [])
+        .filter(({ key }) => !plainValue.test(key))
+        .map(
+          ({ id }) =>
+            `admin key '${id}' has a blank at an end, or characters that are not printable ASCII, so no x-api-key header can carry it.`,
+        ),
+    ),
+  ({ admin: { blocked_message: { length } = "" } = {} }) =>
+    length > blockedMessageLengthMax
+      ? [
+          `admin.blocked_message is ${length} characters long. It stands behind the reason of every refusal, in one line of a terminal: keep it to ${blockedMessageLengthMax}.`,
         ]
       : [],
 ];

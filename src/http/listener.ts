@@ -4,10 +4,10 @@
 import http from "node:http";
 import type { Server } from "bun";
 import type { Config } from "../config/schema.ts";
-import { log, messageOf } from "../log.ts";
+import { messageOf } from "../log.ts";
 import type { Admission } from "./admission.ts";
 import { ApiError } from "./errors.ts";
-import { refusalResponse } from "./refusal.ts";
+import { refusalOf, refusalResponse } from "./refusal.ts";
 import { discardBody, type Incoming, requestIdOf, splitUrl } from "./request.ts";
 import type { Handler } from "./router.ts";
 
@@ -164,11 +164,4 @@ function headerBytes(headers: Headers): number {
   let bytes = 0;
   for (const [name, value] of headers) bytes += name.length + value.length + 4;
   return bytes;
-}
-
-/** What a client may read of an error: its own refusal, or nothing of what went wrong here, which is logged. */
-function refusalOf(error: unknown, requestId: string): ApiError {
-  if (error instanceof ApiError) return error;
-  log.error(`unhandled request_id=${requestId}: ${messageOf(error)}`);
-  return new ApiError("api_error", "internal server error");
 }

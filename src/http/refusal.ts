@@ -1,5 +1,6 @@
 // How a refusal is written, by who reads it: OAuth clients get RFC 6749 §5.2, people and probes get plain text, and every
 // API path, the unknown ones too, gets the Anthropic envelope that SDKs show to their user.
+import { log, messageOf } from "../log.ts";
 import { ApiError, errorEnvelope } from "./errors.ts";
 
 const plainTextPaths = new Set([
@@ -12,6 +13,13 @@ const plainTextPaths = new Set([
   "/readyz",
 ]);
 const oauthPaths = new Set(["/oauth/device_authorization", "/oauth/token"]);
+
+/** What a client may read of an error: its own refusal, or nothing of what went wrong here, which is logged. */
+export function refusalOf(error: unknown, requestId: string): ApiError {
+  if (error instanceof ApiError) return error;
+  log.error(`unhandled request_id=${requestId}: ${messageOf(error)}`);
+  return new ApiError("api_error", "internal server error");
+}
 
 /** The response for a refusal on a path. The request id is in the envelope; the header is set by the listener. */
 export function refusalResponse(path: string, requestId: string, error: ApiError): Response {

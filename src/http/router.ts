@@ -12,6 +12,11 @@ export type HandlerFor<Caller> = (incoming: Incoming, caller: Caller) => Answer;
 export type Routes<Caller> = {
   /** Answered to anybody. */
   readonly open: Readonly<Record<string, Handler>>;
+  /**
+   * By path, for every method of it and of all paths below it: `/a` is for `/a` and `/a/b`, not for `/ab`. Comes after
+   * `open` and before the bearer is asked for, so the handler has credentials of its own to check, first of all.
+   */
+  readonly below?: Readonly<Record<string, Handler>>;
   /** Answered to a caller with a valid bearer. */
   readonly signedIn: Readonly<Record<string, HandlerFor<Caller>>>;
 };
@@ -26,11 +31,20 @@ export function createRouter<Caller>(
   authenticate: (incoming: Incoming) => Promise<Caller>,
 ): Handler {
   const open = new Map(Object.entries(routes.open));
+  const below = Object.entries(routes.below ?? {}).map(([top, handler]) => ({
+    top,
+    inside: `${top}/`,
+    handler,
+  }));
   const signedIn = new Map(Object.entries(routes.signedIn));
   return async (incoming) => {
-    const key = `${incoming.request.method} ${incoming.path}`;
+    const { path } = incoming;
+    const key = `${incoming.request.method} ${path}`;
     const openHandler = open.get(key);
     if (openHandler !== undefined) return openHandler(incoming);
+    for (const { top, inside, handler } of below) {
+      if (path === top || path.startsWith(inside)) return handler(incoming);
+    }
     const caller = await authenticate(incoming);
     const handler = signedIn.get(key);
     if (handler === undefined) throw new ApiError("not_found_error", "not found");

@@ -1,12 +1,7 @@
 // Which upstream served a client's session last. Prompt caches are the upstream's own: a session that moves pays for its whole
 // conversation again, so it moves when it has to, and not because an upstream it once had is back. In memory, per replica.
 import type { Principal } from "../session.ts";
-
-/** Claude Code's id of one session, new with every start of it. */
-const sessionHeader = "x-claude-code-session-id";
-
-/** Longest session id that is remembered, in characters; Claude Code's is a UUID. */
-const sessionIdLengthMax = 128;
+import { sessionIdOf } from "../upstream/request/client-session.ts";
 
 /** Sessions remembered, of one model each; those unused for longest go first. */
 const sessionsMax = 20_000;
@@ -30,9 +25,8 @@ export function sessionKeyOf(
   { sub }: Pick<Principal, "sub">,
   model: string,
 ): string | null {
-  const id = headers.get(sessionHeader);
-  if (id === null || id === "" || id.length > sessionIdLengthMax) return null;
-  return JSON.stringify([sub, id, model]);
+  const id = sessionIdOf(headers);
+  return id === undefined ? null : JSON.stringify([sub, id, model]);
 }
 
 /** @param options.now milliseconds. */

@@ -8,9 +8,10 @@ import { asListed, type Routing } from "./routing.ts";
 
 /** The end of all tries. */
 export type Answer =
-  | { outcome: "answered"; answer: UpstreamAnswer; upstream: string }
+  | { outcome: "answered"; answer: UpstreamAnswer; route: Route }
   | { outcome: "all failed" }
-  | { outcome: "client gone" };
+  /** `route` is the one that was being tried, if any. */
+  | { outcome: "client gone"; route?: Route };
 
 /** Of refusals, which one tells the client most: the highest rank, and of equals the last. Others are worth nothing. */
 const finalRank = new Map([
@@ -47,7 +48,7 @@ export async function firstAnswer(
 ): Promise<Answer> {
   const { clientGone, configured, requestId, routing = asListed, sessionKey = null } = options;
   const failures: string[] = [];
-  let best: { answer: UpstreamAnswer; upstream: string; rank: number } | undefined;
+  let best: { answer: UpstreamAnswer; route: Route; rank: number } | undefined;
   for (const [index, route] of routing.order(routes, sessionKey).entries()) {
     const { name } = route.upstream;
     const report = routing.begin(route, sessionKey);
@@ -55,11 +56,11 @@ export async function firstAnswer(
     report(attempt);
     if (attempt.outcome === "client gone") {
       discard(best?.answer);
-      return attempt;
+      return { outcome: "client gone", route };
     }
     if (attempt.outcome === "answered") {
       discard(best?.answer);
-      return { outcome: "answered", answer: attempt.answer, upstream: name };
+      return { outcome: "answered", answer: attempt.answer, route };
     }
     failures.push(`${name}: ${attempt.cause}`);
     const next = index < routes.length - 1 ? "trying next" : "none left";
@@ -74,13 +75,12 @@ export async function firstAnswer(
     const rank = lone ? 1 : (finalRank.get(status) ?? 0);
     if (rank > 0 && rank >= (best?.rank ?? 0)) {
       discard(best?.answer);
-      best = { answer: attempt.answer, upstream: name, rank };
+      best = { answer: attempt.answer, route, rank };
     } else {
       discard(attempt.answer);
     }
   }
-  if (best !== undefined)
-    return { outcome: "answered", answer: best.answer, upstream: best.upstream };
+  if (best !== undefined) return { outcome: "answered", answer: best.answer, route: best.route };
   log.warn(`all upstreams failed request_id=${requestId}: ${failures.join("; ")}`);
   return { outcome: "all failed" };
 }

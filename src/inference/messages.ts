@@ -1,5 +1,6 @@
 // POST /v1/messages and /v1/messages/count_tokens, the path that all money and all waiting goes through. Two functions: one
-// owns the outcome (the audit event is written exactly once, whatever happened), one the steps.
+// owns the outcome (the audit event is written exactly once, whatever happened), one the steps. What is spent on the way is
+// spend/'s: a request is admitted, holds the most that it may cost, and is charged or let go, whatever happened.
 import { audit } from "../audit.ts";
 import { ApiError } from "../http/errors.ts";
 import type { Connections } from "../http/listener.ts";
@@ -7,17 +8,22 @@ import type { Incoming } from "../http/request.ts";
 import type { HandlerFor } from "../http/router.ts";
 import { log } from "../log.ts";
 import { shownId } from "../models/names.ts";
-import type { ModelDirectory } from "../models/resolve.ts";
+import type { ModelDirectory, ModelRoute } from "../models/resolve.ts";
 import { everyModel } from "../policy/model-access.ts";
 import type { Policies } from "../policy/policy.ts";
 import type { Principal } from "../session.ts";
+import type { BillingFields, Reservation } from "../spend/reservation.ts";
+import type { Spend } from "../spend/spend.ts";
 import { type MessagesCall, readMessagesCall } from "../upstream/request/call.ts";
+import { sessionIdOf } from "../upstream/request/client-session.ts";
+import { billingGroupOf } from "../upstream/request/tags.ts";
 import { unadmittedModel } from "../upstream/request/nested-models.ts";
 import { refuseGuardrailFields } from "../upstream/guardrail.ts";
 import type { MessagesPath, Upstream } from "../upstream/upstream.ts";
 import { sessionKeyOf } from "./affinity.ts";
 import type { Route } from "./attempt.ts";
 import { firstAnswer } from "./failover.ts";
+import { createInputCounts } from "./input-counts.ts";
 import type { Routing } from "./routing.ts";
 
 /** Status in the audit event of a request whose client hung up before an answer (nginx's number; never sent). */
@@ -32,6 +38,7 @@ type Outcome = {
   upstream: string | null;
   upstreamRequestId: string | null;
   upstreamCloudRequestId: string | null;
+  billing: BillingFields;
   status: number;
 };
 
@@ -40,6 +47,10 @@ export type MessagesDeps = {
   models: ModelDirectory;
   /** Who may use which model. */
   policies: Pick<Policies, "accessOf">;
+  /** Caps and charges; undefined where nothing is counted: for counting tokens, and without an `admin:` block. */
+  spend: Pick<Spend, "admit"> | undefined;
+  /** admin.billing_group_tag */
+  billingGroupTag: string | undefined;
   /** What is remembered of upstreams. One for each path: an upstream may fail to count and yet answer. */
   routing: Routing;
   connections: Connections;
@@ -57,6 +68,7 @@ export type MessagesDeps = {
 export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerFor<Principal> {
   const upstreams = new Map(deps.upstreams.map((upstream) => [upstream.name, upstream]));
   let fullHouseLoggedAt = -Infinity;
+  const countInput = createInputCounts();
 
   return async (incoming, principal) => {
     const outcome: Outcome = {
@@ -64,6 +76,7 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
       upstream: null,
       upstreamRequestId: null,
       upstreamCloudRequestId: null,
+      billing: {},
       status: 500,
     };
     try {
@@ -85,6 +98,7 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
         upstream: outcome.upstream,
         upstream_request_id: outcome.upstreamRequestId,
         upstream_cloud_request_id: outcome.upstreamCloudRequestId,
+        ...outcome.billing,
         status: outcome.status,
         ms: Date.now() - incoming.receivedAt,
       });
@@ -96,21 +110,54 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
     principal: Principal,
     outcome: Outcome,
   ): Promise<Response> {
-    const { request, requestId, search } = incoming;
+    const { request, requestId } = incoming;
     shed();
+    // Before a byte of the body is read: who has nothing left need not send it.
+    const admission = await deps.spend?.admit({
+      principal,
+      sessionId: sessionIdOf(request.headers),
+      requestId,
+    });
     const call = readMessagesCall(await request.bytes());
     if (deps.isGuarded && path === "/v1/messages") refuseGuardrailFields(call);
     outcome.model = call.model;
+    if (path === "/v1/messages") outcome.billing = billingFieldsOf(call, principal);
     requireModels(call, principal);
     const { routes, considered } = routesFor(call, principal, requestId);
+    const reservation = await admission?.reserve(
+      { call, routes: routes.map(modelRouteOf), audited: outcome.billing },
+      request.signal,
+    );
     deps.connections.holdOpen(request);
+    try {
+      return await sent(incoming, principal, outcome, call, { routes, considered, reservation });
+    } finally {
+      // What an answer has taken over is not touched by this.
+      reservation?.release();
+      deps.connections.release(request);
+    }
+  }
+
+  async function sent(
+    { request, requestId, search }: Incoming,
+    principal: Principal,
+    outcome: Outcome,
+    call: MessagesCall,
+    { routes, considered, reservation }: Plan,
+  ): Promise<Response> {
+    const outboundTo = ({ upstreamModel }: Route) => ({
+      call,
+      path,
+      search,
+      headers: request.headers,
+      upstreamModel,
+      principal,
+      requestId,
+    });
+    const inputTokensOn = (route: Route) => countInput(route.upstream, outboundTo(route));
     const answered = await firstAnswer(
       routes,
-      ({ upstream, upstreamModel }, signal) =>
-        upstream.send(
-          { call, path, search, headers: request.headers, upstreamModel, principal, requestId },
-          signal,
-        ),
+      (route, signal) => route.upstream.send(outboundTo(route), signal),
       {
         clientGone: request.signal,
         configured: considered,
@@ -121,23 +168,39 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
           path === "/v1/messages" ? sessionKeyOf(request.headers, principal, call.model) : null,
       },
     );
-    deps.connections.release(request);
     switch (answered.outcome) {
-      case "client gone":
+      case "client gone": {
+        const { route } = answered;
+        // What it has read of the call by then is billed.
+        if (route?.upstream.billsGivenUp)
+          reservation?.givenUp(inputTokensOn(route), modelRouteOf(route));
         return clientGone(outcome);
+      }
       case "all failed":
         throw new ApiError("api_error", `all upstreams failed (${considered} attempted)`, {
           status: 502,
         });
       case "answered": {
-        const { response, requestId: upstreamRequestId, cloudRequestId } = answered.answer;
-        outcome.upstream = answered.upstream;
-        outcome.upstreamRequestId = upstreamRequestId;
-        outcome.upstreamCloudRequestId = cloudRequestId;
+        const { answer: given, route } = answered;
+        outcome.upstream = route.upstream.name;
+        outcome.upstreamRequestId = given.requestId;
+        outcome.upstreamCloudRequestId = given.cloudRequestId;
+        const response =
+          reservation === undefined
+            ? given.response
+            : await reservation.answered(given.response, modelRouteOf(route), () =>
+                inputTokensOn(route),
+              );
         response.headers.set("request-id", requestId);
         return response;
       }
     }
+  }
+
+  function billingFieldsOf(call: MessagesCall, principal: Principal): BillingFields {
+    const billed = billingGroupOf(call, deps.billingGroupTag, principal);
+    if (billed === undefined) return {};
+    return billed === "foreign" ? { billing_group_ignored: true } : { billing_group: billed.group };
   }
 
   /** A role's models come first: who may not use one is not told whether there is such a model. */
@@ -198,6 +261,17 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
       headers: { "retry-after": "1" },
     });
   }
+}
+
+/** Where a call may go, of how many upstreams, and what is held for its cost. */
+type Plan = {
+  routes: readonly Route[];
+  considered: number;
+  reservation: Reservation | undefined;
+};
+
+function modelRouteOf({ upstream, upstreamModel }: Route): ModelRoute {
+  return { upstream: upstream.name, upstreamModel };
 }
 
 /** Nobody reads this answer: the client hung up, also while it was sending its body. */

@@ -4,9 +4,12 @@
 /** Longest part of a model id that is repeated, in characters. */
 const shownLengthMax = 128;
 
-/** Family, then version: `opus-4-8`, `sonnet-5`, in older ids the other way round: `3-5-sonnet`. Dates are no versions. */
+/**
+ * Family, then version: `opus-4-8`, `sonnet-5`, in older ids the other way round: `3-5-sonnet`. No version is a date, nor how many
+ * tokens are read or written: `sonnet-5-1m`, `opus-4-32k`.
+ */
 const claudeName =
-  /claude-(?:(opus|sonnet|haiku|fable|mythos)-(\d+)(?:[-.](\d{1,2})(?!\d))?|(\d)(?:[-.](\d))?-(opus|sonnet|haiku))/;
+  /claude-(?:(opus|sonnet|haiku|fable|mythos)-(\d+)(?:[-.](?!\d+[km](?![a-z\d]))(\d{1,2})(?!\d))?|(\d)(?:[-.](\d))?-(opus|sonnet|haiku))/;
 
 /**
  * The undated name of the Claude model that an id holds: `claude-opus-4-8` in `us.anthropic.claude-opus-4-8-v1:0`, in an ARN,

@@ -1,9 +1,9 @@
 // Which row of `pricing.overrides` prices a model on an upstream, and for which models every client finds the same one. The
 // rows themselves are config's; what clients are told is policy's, what a request cost is the spend meter's.
-import type { PriceOverride } from "../config/pricing-schema.ts";
+import { type PriceOverride, rateNames } from "../config/pricing-schema.ts";
 import type { Config, UpstreamConfig } from "../config/schema.ts";
 import { catalog } from "./catalog.ts";
-import { claudeNameIn } from "./names.ts";
+import { pricedNameOf } from "./list-prices.ts";
 import { builtinBySpelling, type ModelDirectory, type ModelRoute } from "./resolve.ts";
 
 type Read = Pick<Config, "pricing" | "models" | "upstreams">;
@@ -27,13 +27,14 @@ export function priceKeyOf(spelling: string): string {
 
 /**
  * The look-up of rows. The most specific one counts: one that spells the upstream's id, then one that spells the client's,
- * then one for the Claude model that the upstream's id holds, or else the client's. Case never matters.
+ * then one for the Claude model that the call would be priced as by its list price. Case never matters.
  */
 export function createPriceOverrides(rows: readonly PriceOverride[]): PriceOverrides {
   const bySpelling = new Map(rows.map((row) => [place(row.upstream, row.model), row]));
   const byName = new Map(rows.map((row) => [place(row.upstream, priceKeyOf(row.model)), row]));
-  return ({ upstream, upstreamModel }, model) => {
-    const name = claudeNameIn(upstreamModel) ?? claudeNameIn(model);
+  return (route, model) => {
+    const { upstream, upstreamModel } = route;
+    const name = pricedNameOf(route, model);
     return (
       bySpelling.get(place(upstream, upstreamModel)) ??
       bySpelling.get(place(upstream, model)) ??
@@ -78,9 +79,7 @@ function triedFirst(
 }
 
 function hasRatesOf(row: PriceOverride, other: PriceOverride | undefined): boolean {
-  return (["input", "output", "cache_read", "cache_write"] as const).every(
-    (rate) => row[rate] === other?.[rate],
-  );
+  return rateNames.every((rate) => row[rate] === other?.[rate]);
 }
 
 /** The operator's ids, then the built-in ones, each once whatever its case. */

@@ -2,7 +2,8 @@
 // catalog in hand. Warnings about everything else are in config/warnings.ts.
 import type { Config, UpstreamConfig } from "../config/schema.ts";
 import { catalog } from "./catalog.ts";
-import { pricedModels } from "./price-overrides.ts";
+import { listPriceOf } from "./list-prices.ts";
+import { createPriceOverrides, pricedModels } from "./price-overrides.ts";
 import {
   builtinBySpelling,
   createModelDirectory,
@@ -11,10 +12,14 @@ import {
   modelFilter,
 } from "./resolve.ts";
 
-type Read = Pick<Config, "models" | "auto_include_builtin_models" | "upstreams" | "pricing">;
+type Read = Pick<
+  Config,
+  "models" | "auto_include_builtin_models" | "upstreams" | "pricing" | "admin"
+>;
 
-/** Model ids named in one warning; the rest are counted. */
+/** Model ids named in one warning as examples, or because each is to be looked at; the rest are counted. */
 const namedMax = 3;
+const unpricedNamedMax = 20;
 
 const rules: readonly ((config: Read, upstream: UpstreamConfig) => readonly string[])[] = [
   deadEntries,
@@ -27,6 +32,7 @@ export function modelWarnings(config: Read): string[] {
   return [
     ...config.upstreams.flatMap((upstream) => rules.flatMap((rule) => rule(config, upstream))),
     ...deadOverrides(config),
+    ...unpricedModels(config),
   ];
 }
 
@@ -83,25 +89,35 @@ function bareBedrockIds(config: Read, upstream: UpstreamConfig): string[] {
       alone.resolve(id, []).routes[0]?.upstreamModel === bedrock,
   );
   if (bare.length === 0) return [];
-  const named = bare.slice(0, namedMax).map(({ id }) => id);
-  const others = bare.length > namedMax ? ` and ${bare.length - namedMax} more` : "";
+  const named = firstOf(
+    bare.map(({ id }) => id),
+    namedMax,
+  );
   return [
     `upstream '${name}': in ${region} built-in models are asked for by the ids without a geography, which AWS takes for few of them. ` +
       `For each model you offer, list a top-level models[] entry whose upstream_model.${name} is an inference profile of that region. ` +
-      `Without one so far: ${named.join(", ")}${others}.`,
+      `Without one so far: ${named}.`,
   ];
 }
 
-/** Rows of `pricing.overrides` that no model's price comes from. */
+/** Rows of `pricing.overrides` that no model's price comes from, neither the one that clients are told nor what is charged. */
 function deadOverrides(config: Read): string[] {
-  const priced = pricedModels(config, createModelDirectory(config, config.upstreams));
-  const alive = new Set(priced.flatMap(({ rows }) => rows));
+  const directory = createModelDirectory(config, config.upstreams);
+  const rowOf = createPriceOverrides(config.pricing?.overrides ?? []);
+  const isMetered = config.admin !== undefined;
+  const alive = new Set(
+    !isMetered
+      ? pricedModels(config, directory).flatMap(({ rows }) => rows)
+      : spellings(config).flatMap((id) =>
+          directory.resolve(id, everyGroup(config)).routes.map((route) => rowOf(route, id)),
+        ),
+  );
   const reasons = [
     "a typo, a model not in models[], a more specific row covers it, or — with no admin: meter — an earlier upstream serves the model and only its price is pushed to clients",
-    ...(config.upstreams.some(({ groups }) => groups !== undefined)
+    ...(!isMetered && config.upstreams.some(({ groups }) => groups !== undefined)
       ? ["or the first upstream to serve it sets groups, so no price is pushed"]
       : []),
-    ...(config.upstreams.some(({ priority }) => priority !== undefined)
+    ...(!isMetered && config.upstreams.some(({ priority }) => priority !== undefined)
       ? ["or upstreams that share its requests have other rates for it, so no price is pushed"]
       : []),
   ].join(", ");
@@ -111,6 +127,39 @@ function deadOverrides(config: Read): string[] {
       ({ upstream, model }) =>
         `pricing override for '${model}' on upstream '${upstream}' will never apply — no model a client can request there is priced by it (${reasons})`,
     );
+}
+
+/** The operator's models of which the spend meter can only guess what they cost: neither a row nor a list price is theirs. */
+function unpricedModels(config: Read): string[] {
+  if (config.admin === undefined) return [];
+  const directory = createModelDirectory(config, config.upstreams);
+  const rowOf = createPriceOverrides(config.pricing?.overrides ?? []);
+  const unpriced = new Set(
+    config.models.flatMap(({ id }) =>
+      directory
+        .resolve(id, everyGroup(config))
+        .routes.filter(
+          (route) => rowOf(route, id) === undefined && listPriceOf(route, id) === undefined,
+        )
+        .map(({ upstreamModel }) => `${id} (${upstreamModel})`),
+    ),
+  );
+  return unpriced.size === 0
+    ? []
+    : [
+        `spend meter has no exact rates for ${firstOf([...unpriced], unpricedNamedMax)} — these will be metered at the unknown-model default tier. ` +
+          "Write what they cost into pricing.overrides.",
+      ];
+}
+
+function everyGroup({ upstreams }: Read): string[] {
+  return upstreams.flatMap(({ groups }) => groups ?? []);
+}
+
+/** `a, b, c and 5 more` */
+function firstOf(ids: readonly string[], max: number): string {
+  const left = ids.length - max;
+  return ids.slice(0, max).join(", ") + (left > 0 ? ` and ${left} more` : "");
 }
 
 /** Where models go if this upstream is the only one, and open to everybody. */

@@ -17,6 +17,8 @@ export type BootstrapDeps = {
   /** Labels of the telemetry that clients send here; undefined when none is relayed. */
   telemetryLabels: Readonly<Record<string, string>> | undefined;
   ttlSeconds: number;
+  /** admin.admin_groups: Claude Desktop shows their members where caps are set. */
+  spendAdminGroups?: readonly string[] | undefined;
   /** Milliseconds since the epoch. */
   now: () => number;
 };
@@ -42,6 +44,7 @@ export function whyNotConfigured({ all }: Policies, policy: Policy | undefined):
 /** The handler of GET /user/bootstrap. Throws ApiError `not_found_error` to people who are given no configuration. */
 export function createBootstrap(deps: BootstrapDeps): HandlerFor<Principal> {
   const { policies } = deps;
+  const adminGroups = new Set(deps.spendAdminGroups);
 
   return ({ request, requestId }, principal) => {
     const { sub, email } = principal;
@@ -65,8 +68,9 @@ export function createBootstrap(deps: BootstrapDeps): HandlerFor<Principal> {
       telemetryLabels: deps.telemetryLabels,
       expiresAt: Math.floor(deps.now() / 1000) + deps.ttlSeconds,
     });
+    const isSpendAdmin = principal.groups.some((group) => adminGroups.has(group));
     return Response.json(configuration, {
-      headers: { ...notStored, "x-gateway-spend-admin": "false" },
+      headers: { ...notStored, "x-gateway-spend-admin": String(isSpendAdmin) },
     });
   };
 }

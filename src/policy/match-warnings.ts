@@ -1,17 +1,17 @@
-// What a configuration may say of whom a policy, an upstream or the sign-in is for, and nobody is: names and domains that no IdP
-// and no directory answers like that. Whoever was meant falls to the next policy, which may be a looser one. What can be told for
-// certain stops the start (config/group-checks.ts).
+// What a configuration may say of whom a policy, an upstream, the sign-in or the setting of caps is for, and nobody is: names and
+// domains that no IdP and no directory answers like that. Whoever was meant falls to the next policy, which may be a looser one.
+// What can be told for certain stops the start (config/group-checks.ts).
 import { type GroupList, groupListsOf } from "../config/group-checks.ts";
 import { formatPath } from "../config/problems.ts";
 import type { Config } from "../config/schema.ts";
 import { named } from "./named.ts";
 
-type Read = Pick<Config, "oidc" | "policies" | "upstreams">;
+type Read = Pick<Config, "oidc" | "policies" | "upstreams" | "admin">;
 
 /** Sentences for the boot log; they begin with the setting they are about. */
-export function matchWarnings({ oidc, policies, upstreams }: Read): string[] {
+export function matchWarnings({ oidc, policies, upstreams, admin }: Read): string[] {
   const policyGroups = policies.map(({ groups }) => groups);
-  const lists = groupListsOf({ oidc, upstreams, policyGroups });
+  const lists = groupListsOf({ oidc, upstreams, policyGroups, admin });
   return [
     ...lists.flatMap(unseenCharacters),
     ...(oidc.google_groups === undefined ? [] : lists.flatMap(notAddresses)),

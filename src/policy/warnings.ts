@@ -14,7 +14,7 @@ import { idleEntries } from "./model-access.ts";
 import { firstOnes, named } from "./named.ts";
 import { holdsAnything, isCatchAll, type Policies, type Policy } from "./policy.ts";
 
-type Read = Pick<Config, "models" | "oidc" | "policies" | "upstreams">;
+type Read = Pick<Config, "models" | "oidc" | "policies" | "upstreams" | "admin">;
 
 /** The model that Claude Code 2.1.330 starts on when nobody has picked one. */
 const startModel = "claude-opus-4-7";

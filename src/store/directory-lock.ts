@@ -82,9 +82,12 @@ export function identityOf(pid: number): string | undefined {
   const boot = readIfThere("/proc/sys/kernel/random/boot_id");
   if (boot === undefined) return isAlive(pid) ? String(pid) : undefined;
   const stat = readIfThere(`/proc/${pid}/stat`);
-  // Field 2, the command, may hold blanks and parentheses; start time is field 22.
-  const startTicks = stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-  return startTicks === undefined ? undefined : `${pid} ${startTicks} ${boot.trim()}`;
+  // Field 2, the command, may hold blanks and parentheses; state is field 3, start time field 22.
+  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const [state = "", startTicks] = [fields?.[0], fields?.[19]];
+  // It has ended, and only waits for its parent to hear of it.
+  if (startTicks === undefined || state === "Z" || state === "X") return undefined;
+  return `${pid} ${startTicks} ${boot.trim()}`;
 }
 
 function isAlive(pid: number): boolean {

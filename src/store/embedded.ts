@@ -29,7 +29,7 @@ const sharedBuffers = "16MB";
  */
 export async function openEmbedded(
   directory: string,
-  options: Pick<StoreOptions, "sweepIntervalMs"> = {},
+  options: Pick<StoreOptions, "sweepIntervalMs" | "retention"> = {},
 ): Promise<Store> {
   const lock = lockOrExplain(directory);
   let backend: PGlite | undefined;
@@ -94,7 +94,7 @@ async function compile(path: string): Promise<WebAssembly.Module> {
 async function openStore(
   backend: PGlite,
   lock: DirectoryLock,
-  options: Pick<StoreOptions, "sweepIntervalMs">,
+  options: Pick<StoreOptions, "sweepIntervalMs" | "retention">,
 ): Promise<Store> {
   const database = createDatabase(
     {

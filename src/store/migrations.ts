@@ -3,6 +3,8 @@
 import addKeyValue from "../../sql/001_key_value.sql" with { type: "text" };
 import addSpend from "../../sql/002_spend.sql" with { type: "text" };
 import addIdentity from "../../sql/003_identity.sql" with { type: "text" };
+import addSettlement from "../../sql/004_spend_settlement.sql" with { type: "text" };
+import addStandings from "../../sql/005_spend_standings.sql" with { type: "text" };
 import { log } from "../log.ts";
 import type { Database } from "./database.ts";
 
@@ -13,6 +15,8 @@ export const migrations: readonly Migration[] = [
   { version: 1, name: "key_value", sql: addKeyValue },
   { version: 2, name: "spend", sql: addSpend },
   { version: 3, name: "identity", sql: addIdentity },
+  { version: 4, name: "spend_settlement", sql: addSettlement },
+  { version: 5, name: "spend_standings", sql: addStandings },
 ];
 
 /** The reference gateway's lock key, so that both never migrate one database at the same time. */

@@ -9,7 +9,7 @@ import { createDialer } from "./dial.ts";
 import { migrate } from "./migrations.ts";
 import { createStore, type Store, type StoreOptions } from "./store.ts";
 
-export type PostgresOptions = Pick<StoreOptions, "sweepIntervalMs"> & {
+export type PostgresOptions = Pick<StoreOptions, "sweepIntervalMs" | "retention"> & {
   /** Pause between attempts at boot, in milliseconds. */
   retryMs?: number;
 };

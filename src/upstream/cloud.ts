@@ -4,6 +4,7 @@ import type { UpstreamConfig } from "../config/schema.ts";
 import { errorEnvelope } from "../http/errors.ts";
 import { log } from "../log.ts";
 import { readAtMost } from "./answer/body.ts";
+import { createInputCount } from "./count-input.ts";
 import { createSender } from "./learning/compatibility.ts";
 import { relayEvents } from "./answer/event-relay.ts";
 import { type Dialect, UnsupportedCallError } from "./exchange.ts";
@@ -114,7 +115,14 @@ export function createCloudUpstream(
     return rejected(rejection, requestId);
   }
 
-  return { name, provider, ttfbMs: options.ttfbMs, send };
+  return {
+    name,
+    provider,
+    ttfbMs: options.ttfbMs,
+    send,
+    countInput: createInputCount(exchange, { owner: name, readJson: dialect.readJson }),
+    ...(dialect.billsGivenUp && { billsGivenUp: true }),
+  };
 }
 
 function isEventStream(headers: Headers): boolean {

@@ -30,6 +30,8 @@ export type Dialect = {
   readonly eventReader: () => EventReader;
   /** A JSON answer that was whole, as the Messages API writes it. @throws when it is not what was asked for. */
   readonly readJson?: (body: Uint8Array, outbound: OutboundCall) => Uint8Array;
+  /** As in `Upstream`. */
+  readonly billsGivenUp?: true;
 };
 
 /** The upstream has no such endpoint for this model: answered 501, so that another one or the client's own way is taken. */

@@ -46,6 +46,13 @@ export type Upstream = {
    * @throws when no answer came (connection refused or lost, no credential, an answer that is none, signal aborted).
    */
   send(outbound: OutboundCall, signal: AbortSignal): Promise<UpstreamAnswer>;
+  /**
+   * Input tokens of a call by the provider's own count, which is free of charge, for one whose answer did not tell. Undefined
+   * when it cannot be told just now, or not within ten seconds. Never rejects, and never asks for anything that is billed.
+   */
+  countInput?(outbound: OutboundCall, signal: AbortSignal): Promise<number | undefined>;
+  /** It bills what it has read of a call even if nobody waits for the answer. */
+  readonly billsGivenUp?: true;
 };
 
 /** This upstream cannot take a call of this person: a fact about the person, which says nothing of the upstream's health. */

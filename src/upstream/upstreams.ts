@@ -6,6 +6,7 @@ import { createAnthropicUpstream } from "./anthropic/anthropic.ts";
 import { createCloudUpstream } from "./cloud.ts";
 import type { Dialect } from "./exchange.ts";
 import { createFoundry } from "./azure/foundry.ts";
+import { withoutTags } from "./request/tags.ts";
 import type { Upstream } from "./upstream.ts";
 import { createVertex } from "./google/vertex.ts";
 
@@ -25,15 +26,15 @@ export type UpstreamOptions = {
 };
 
 /** @throws Error naming the entry when an upstream cannot be built (a credential that cannot be read). */
-export function createUpstreams(
-  config: Pick<Config, "upstreams" | "timeouts" | "failover">,
+export async function createUpstreams(
+  config: Pick<Config, "upstreams" | "timeouts" | "failover" | "admin">,
   options: UpstreamOptions,
 ): Promise<readonly Upstream[]> {
   const configured = config.timeouts.upstream_ttfb_ms;
   const hurried = configured ?? usualTtfbMs;
   // With `failover:` a cloud that hangs is to be noticed; without it clients would sooner give up than be sent elsewhere.
   const cloudStreamed = config.failover === undefined ? (configured ?? patientTtfbMs) : hurried;
-  return Promise.all(
+  const upstreams = await Promise.all(
     config.upstreams.map(async (entry) =>
       entry.provider === "anthropic"
         ? createAnthropicUpstream(entry, {
@@ -46,6 +47,7 @@ export function createUpstreams(
           }),
     ),
   );
+  return upstreams.map((upstream) => withoutTags(upstream, config.admin?.billing_group_tag));
 }
 
 /** AWS's files load its SDK with them; the others do so themselves, when a credential of theirs needs it. */

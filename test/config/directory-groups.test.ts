@@ -31,6 +31,7 @@ test("with entra_groups, groups are object ids; without it, they may be anything
       Object.assign(c.oidc, { allowed_groups: [group], ...more });
       c.upstreams[0].groups = [group];
       c.managed = { policies: [{ match: { groups: [group] } }, {}] };
+      c.admin = { admin_groups: [group] };
     });
   expect(said(naming(objectId, { entra_groups: {} }))).toEqual([]);
   expect(said(naming("Interns", {}))).toEqual([]);
@@ -70,11 +71,13 @@ describeRefused({
         c.upstreams[0].groups = [objectId, "Staff"];
         const interns = { match: { groups: ["Interns", objectId, "Temps"] } };
         c.managed = { policies: [interns, {}, { match: { email_domain: "a.example" } }] };
+        c.admin = { admin_groups: ["Finance", objectId] };
       },
       `oidc.allowed_groups[0] → ${notAnId}`,
       `upstreams[0].groups[1] → ${notAnId}`,
       `managed.policies[0].match.groups[0] → ${notAnId}`,
       `managed.policies[0].match.groups[2] → ${notAnId}`,
+      `admin.admin_groups[0] → ${notAnId}`,
     ],
     ...[
       objectId.toUpperCase(),

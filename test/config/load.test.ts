@@ -47,6 +47,7 @@ describe("a valid configuration", () => {
           forward_user_identity: false,
         },
       ],
+      enforcement: { fail_closed_on_error: false, reserve: true },
       models: [],
       auto_include_builtin_models: true,
       policies: [],

@@ -1,5 +1,7 @@
 // What may be said of prices, and what stops the start because nobody would read it or nobody could know what is meant.
 import { expect, test } from "bun:test";
+import { catalog } from "../../src/models/catalog.ts";
+import { listPriceOf, unknownPrice } from "../../src/models/list-prices.ts";
 import { describeRefused, type Edit, edited, load, problemsOf, said } from "./samples.ts";
 
 const rates = { input: 1, output: 5, cache_read: 0.1, cache_write: 1.25 };
@@ -25,6 +27,8 @@ const unread =
   "pricing → has no effect without an admin: block or a managed: block with at least one policy — the spend meter (admin) and the modelPricing pushed to clients (managed) are the only readers";
 const aRate = "must be a number of US dollars per million tokens, greater than 0 and at most 10000";
 const aMultiplier = "pricing.multiplier → must be a number greater than 0 and at most 10";
+const tooFine = (place: string, most: string, has: number) =>
+  `pricing.${place} → may have at most ${most}, so that spend can be counted exactly; it has ${has}`;
 const twice = (index: number, first: string, upstream = "anthropic") =>
   `pricing.overrides[${index}] → duplicates the pricing override for '${first}' on upstream '${upstream}'`;
 
@@ -88,6 +92,29 @@ describeRefused({
       "no model",
       priced({ overrides: [row({ model: "" })] }),
       "pricing.overrides[0].model → must be a model id, as clients or the upstream spell it, got an empty string",
+    ],
+  ],
+  "prices that are too fine to be counted exactly": [
+    [
+      "a multiplier of 17 decimals",
+      priced({ multiplier: 0.12345678901234566, overrides: [row({ input: 1e-20 })] }),
+      // Of the rates nothing is said while it is not known what they are multiplied by.
+      tooFine("multiplier", "16 decimals", 17),
+    ],
+    [
+      "a small multiplier, written with an exponent",
+      priced({ multiplier: 1.5e-16 }),
+      tooFine("multiplier", "16 decimals", 17),
+    ],
+    ...Object.keys(rates).map((rate): [string, Edit, string] => [
+      `${rate} of 21 decimals`,
+      priced({ overrides: [row(), row({ model: "house", [rate]: 1.1e-20 })] }),
+      tooFine(`overrides[1].${rate}`, "20 decimals", 21),
+    ]),
+    [
+      "a rate beside a multiplier, together",
+      priced({ multiplier: 1.005, overrides: [row({ output: 1.2e-17 })] }),
+      tooFine("overrides[0].output", "17 decimals beside the 3 of pricing.multiplier", 18),
     ],
   ],
   "rows that collide or lead nowhere": [
@@ -170,14 +197,47 @@ test("a row is not said to name an unknown upstream while an upstream cannot be 
   expect(said(text)[0]).toStartWith("upstreams[1].provider → ");
 });
 
-test("prices are not said to be unread while the policies that read them cannot be read", () => {
-  for (const managed of ["x", { policies: "x" }]) {
+test("prices are not said to be unread while the section that reads them cannot be read", () => {
+  for (const [section, value] of [
+    ["managed", "x"],
+    ["managed", { policies: "x" }],
+    ["admin", "x"],
+  ] as const) {
     const text = edited((c) => {
       c.pricing = {};
-      c.managed = managed;
+      c[section] = value;
     });
     expect(said(text)).toHaveLength(1);
-    expect(said(text)[0]).toStartWith("managed");
+    expect(said(text)[0]).toStartWith(section);
+  }
+});
+
+test("prices may be as fine as spend is counted, alone and multiplied", () => {
+  const overrides = [row({ input: 1e-20, output: 12.5e-19 })];
+  expect(said(edited(priced({ overrides })))).toEqual([]);
+  expect(said(edited(priced({ multiplier: 1e-16, overrides: [row()] })))).toEqual([]);
+  expect(said(edited(priced({ multiplier: 1.005, overrides: [row({ input: 1.1e-16 })] })))).toEqual(
+    [],
+  );
+  expect(said(edited(priced({ multiplier: 10, overrides: [row({ input: 1e-20 })] })))).toEqual([]);
+});
+
+test("list prices are no finer than the finest multiplier leaves room for", () => {
+  const listed = catalog.map(({ id }) => listPriceOf({ upstreamModel: id }, id) ?? unknownPrice);
+  for (const { input, output, cacheRead, cacheWrite5m, cacheWrite1h } of [
+    ...listed,
+    unknownPrice,
+  ]) {
+    for (const dollars of [input, output, cacheRead, cacheWrite5m, cacheWrite1h]) {
+      expect(String(dollars)).toMatch(/^\d+(\.\d{1,4})?$/);
+    }
+  }
+});
+
+test("an admin block reads prices, too, whatever is in it", () => {
+  for (const admin of [{}, { write_keys: [{ id: "a", key: "k".repeat(32) }] }]) {
+    const text = edited((c) => Object.assign(c, { admin, pricing: { multiplier: 0.9 } }));
+    expect(load(text).config.pricing).toEqual({ multiplier: 0.9, overrides: [] });
   }
 });
 

@@ -160,7 +160,7 @@ describeRefused({
     ],
   ],
   "what later versions have": [
-    ...["admin", "enforcement", "load_test_mode", "cri"].map((key): Refused => [
+    ...["load_test_mode", "cri"].map((key): Refused => [
       key,
       (c) => (c[key] = {}),
       `${key} → ${later}`,

@@ -44,7 +44,7 @@ async function tryInOrder(
   return {
     answer,
     status: answer.outcome === "answered" ? answer.answer.response.status : undefined,
-    upstream: answer.outcome === "answered" ? answer.upstream : undefined,
+    upstream: answer.outcome === "answered" ? answer.route.upstream.name : undefined,
     tried: tried.join(""),
     cancelled,
   };

@@ -203,3 +203,57 @@ test("a row that a more specific one covers is warned of, with what may be the r
     "pricing override for 'house' on upstream 'a' will never apply — no model a client can request there is priced by it (a typo, a model not in models[], a more specific row covers it, or — with no admin: meter — an earlier upstream serves the model and only its price is pushed to clients)",
   ]);
 });
+
+describe("with an admin block, whose meter charges every upstream's answers, a row applies", () => {
+  const metered =
+    (edit: Edit): Edit =>
+    (c) => {
+      c.admin = {};
+      edit(c);
+    };
+
+  test("also on an upstream that is only failed over to, or is some people's", () => {
+    const later: Edit = (c) => {
+      c.upstreams = [anthropic("a"), anthropic("b"), anthropic("c", { groups: ["eng"] })];
+      c.pricing = {
+        overrides: ["b", "c"].flatMap((name) => rowsOf({ "claude-opus-4-8": 1 }, name)),
+      };
+    };
+    expect(dead(later)).toEqual(["claude-opus-4-8 on b", "claude-opus-4-8 on c"]);
+    expect(dead(metered(later))).toEqual([]);
+  });
+
+  test("to models that only an upstream with other rates shares", () => {
+    const shared: Edit = (c) => {
+      c.failover = {};
+      c.upstreams = [anthropic("a", { priority: 0 }), anthropic("b", { priority: 0 })];
+      c.pricing = { overrides: rowsOf({ "claude-opus-4-8": 1 }) };
+    };
+    expect(dead(shared)).toEqual(["claude-opus-4-8 on a"]);
+    expect(dead(metered(shared))).toEqual([]);
+  });
+
+  test("to no model that is not there, that a more specific row covers, or that the upstream leaves out", () => {
+    const edit = metered((c) => {
+      c.upstreams = [anthropic("a", { models: ["claude-opus-*", "house"] })];
+      c.models = [{ id: "house", upstream_model: { a: "house-model" } }];
+      c.pricing = {
+        overrides: rowsOf({ nope: 1, "house-model": 2, house: 3, "claude-sonnet-4-6": 4 }),
+      };
+    });
+    expect(dead(edit)).toEqual(["nope on a", "house on a", "claude-sonnet-4-6 on a"]);
+  });
+
+  test("and what is said of one that does not speaks of no prices that are pushed to some only", () => {
+    const [warning] = modelWarnings(
+      loaded(
+        metered((c) => {
+          c.failover = {};
+          c.upstreams = [anthropic("a", { groups: ["eng"], priority: 0 })];
+          c.pricing = { overrides: rowsOf({ nope: 1 }) };
+        }),
+      ),
+    );
+    expect(warning).toEndWith("only its price is pushed to clients)");
+  });
+});

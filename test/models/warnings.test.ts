@@ -1,7 +1,9 @@
 // What of the operator's words about models leads nowhere, and is said when the gateway starts.
 import { describe, expect, test } from "bun:test";
 import type { Config, UpstreamConfig, UpstreamOf } from "../../src/config/schema.ts";
+import { catalog } from "../../src/models/catalog.ts";
 import { modelWarnings } from "../../src/models/warnings.ts";
+import { edited, load } from "../config/samples.ts";
 
 const anyUpstream = { headers: {}, compatibility: { learn: false } };
 
@@ -36,10 +38,13 @@ const house = { id: "House", upstream_model: { a: "claude-x" } };
 
 function warnings(
   upstreams: UpstreamConfig[],
-  more: Partial<Pick<Config, "models" | "auto_include_builtin_models">> = {},
+  more: Partial<Pick<Config, "models" | "auto_include_builtin_models" | "admin" | "pricing">> = {},
 ): string[] {
   return modelWarnings({ upstreams, models: [], auto_include_builtin_models: true, ...more });
 }
+
+/** A configuration with these sections in it. */
+const loaded = (sections: object) => load(edited((c) => Object.assign(c, sections))).config;
 
 describe("an entry of an upstream's models", () => {
   const advice = (name: string, itsId: string) =>
@@ -175,5 +180,74 @@ describe("Bedrock where the built-in ids have no geography", () => {
 
   test("says nothing of built-in models that are not offered", () => {
     expect(warnings([bedrock("eu-west-1")], { auto_include_builtin_models: false })).toEqual([]);
+  });
+});
+
+describe("models that the spend meter can only guess the price of", () => {
+  const admin = loaded({ admin: {} }).admin ?? expect.unreachable();
+  const mapped = (models: Record<string, string>, name = "a") =>
+    Object.entries(models).map(([id, upstreamModel]) => ({
+      id,
+      upstream_model: { [name]: upstreamModel },
+    }));
+  const told = (models: string) => [
+    `spend meter has no exact rates for ${models} — these will be metered at the unknown-model default tier. Write what they cost into pricing.overrides.`,
+  ];
+
+  test("are told once, with what the upstream calls them, and only where spend is metered", () => {
+    const models = mapped({ weird: "totally-unknown", Odd: "x-unknown" });
+    expect(warnings([anthropic()], { models })).toEqual([]);
+    expect(warnings([anthropic()], { models, admin })).toEqual(
+      told("weird (totally-unknown), Odd (x-unknown)"),
+    );
+  });
+
+  test("are none whose id, or the upstream's for it, names a Claude model with a list price", () => {
+    const models = mapped({
+      "claude-sonnet-5": "arn:aws:x",
+      house: "eu.anthropic.claude-opus-4-8",
+    });
+    expect(warnings([anthropic()], { models, admin })).toEqual([]);
+  });
+
+  test("are those that name a Claude model which has none", () => {
+    expect(warnings([anthropic()], { models: mapped({ m: "claude-opus-9" }), admin })).toEqual(
+      told("m (claude-opus-9)"),
+    );
+  });
+
+  test("are none of the built-in ones", () => {
+    for (const upstream of [anthropic(), bedrock("us-east-1")]) {
+      const models = catalog.map(({ id }) => ({ id, upstream_model: { [upstream.name]: id } }));
+      expect(warnings([upstream], { admin, models })).toEqual([]);
+    }
+  });
+
+  test("are told for each upstream whose rows do not price them, one that is some people's too", () => {
+    const models = [{ id: "weird", upstream_model: { a: "x", b: "y" } }];
+    const others: UpstreamConfig = { ...bedrock("us-east-1"), groups: ["eng"] };
+    const pricing = (upstream: string) =>
+      loaded({
+        admin: {},
+        upstreams: [{ provider: "anthropic", name: upstream, auth: { api_key: "k" } }],
+        pricing: {
+          overrides: [
+            { upstream, model: "weird", input: 1, output: 1, cache_read: 1, cache_write: 1 },
+          ],
+        },
+      }).pricing ?? expect.unreachable();
+    const warned = (priced: string) =>
+      warnings([anthropic(), others], { models, admin, pricing: pricing(priced) });
+    expect(warned("a")).toEqual(told("weird (y)"));
+    expect(warned("b")).toEqual(told("weird (x)"));
+  });
+
+  test("are counted when there are many", () => {
+    const ids = Array.from({ length: 25 }, (_, index) => `m${index}`);
+    const models = mapped(Object.fromEntries(ids.map((id) => [id, "x"])));
+    const named = ids.slice(0, 20).map((id) => `${id} (x)`);
+    expect(warnings([anthropic()], { models, admin })).toEqual(
+      told(`${named.join(", ")} and 5 more`),
+    );
   });
 });

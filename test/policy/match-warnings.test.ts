@@ -45,11 +45,13 @@ describe("groups with something around them that nobody sees", () => {
       edited((c) => {
         c.oidc.allowed_groups = ["staff "];
         c.upstreams[0].groups = ["team-a", " team-b"];
+        c.admin = { admin_groups: ["finance\u{a0}"] };
       }),
     );
     expect(matchWarnings(config)).toEqual([
       line("oidc.allowed_groups", "'staff '"),
       line("upstreams[0].groups", "' team-b'"),
+      line("admin.admin_groups", "'finance\u{a0}'"),
     ]);
   });
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { ApiError } from "../../src/http/errors.ts";
-import { readMessagesCall, withModel } from "../../src/upstream/request/call.ts";
+import { fieldValue, readMessagesCall, withModel } from "../../src/upstream/request/call.ts";
 
 const read = (text: string) => readMessagesCall(Buffer.from(text));
 
@@ -103,6 +103,15 @@ describe("a call", () => {
       expect(Boolean(JSON.parse(stream))).toBe(false);
     },
   );
+
+  test("tells what it may cost, wherever that stands and however it is spelled", () => {
+    const call = read('{"x":{"speed":"slow"},"sp\\u0065ed":"fast","model":"m","max_tokens":1e3}');
+    expect([fieldValue(call, "speed"), fieldValue(call, "max_tokens")]).toEqual(["fast", 1000]);
+    expect(fieldValue(read('{"model":"m"}'), "speed")).toBeUndefined();
+    expect(refusalOf('{"model":"m","speed":"fast","speed":"x"}')).toEqual(
+      invalid("speed is given more than once"),
+    );
+  });
 
   test("without stream does not stream", () => expect(read('{"model":"m"}').stream).toBe(false));
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { readMessagesCall } from "../../src/upstream/request/call.ts";
-import { editedBody, membersNamed } from "../../src/upstream/request/edit.ts";
+import { editedBody, membersNamed, withoutField } from "../../src/upstream/request/edit.ts";
 import { topLevelFinder } from "../../src/upstream/request/top-level.ts";
 
 const names = ["model", "stream", "tags", "thinking", "anthropic_version", "tools"] as const;
@@ -122,6 +122,34 @@ describe("any object", () => {
       ),
       { numRuns: 2_000 },
     ));
+
+  test("without a field is the object without that member, every other byte in its place, and is known as well as before", () =>
+    fc.assert(
+      fc.property(
+        members,
+        fc.constantFrom("tags", "thinking", "anthropic_version", "tools"),
+        blank,
+        (list, name, around) => {
+          const others = list.filter((each) => each.key !== "model");
+          const model = { key: "model", value: '"m"', escaped: false, before: around, middle: "", after: around };
+          const all = others.length % 2 === 0 ? [model, ...others] : [...others, model];
+          const joined = (kept: typeof all) =>
+            `{${kept.map((each) => each.before + written(each) + each.after).join(",")}}`;
+          const call = readMessagesCall(Buffer.from(joined(all)));
+          const left = withoutField(call, name);
+
+          const kept = all.filter((each) => each.key !== name);
+          if (kept.length === all.length) return expect(left).toBe(call);
+          const plain = (text: string) => text.replaceAll(/\s/g, "");
+          const after = Buffer.from(left.body).toString();
+          expect(plain(after)).toBe(plain(joined(kept)));
+          for (const each of kept) expect(after).toContain(written(each));
+          expect(left).toEqual({ ...readMessagesCall(left.body), body: left.body });
+          expect(Buffer.from(call.body).toString()).toBe(joined(all));
+        },
+      ),
+      { numRuns: 2_000 },
+    )); // prettier-ignore
 
   test("keeps bytes that are not UTF-8", () => {
     const body = Buffer.from('{"model":1,"x":"?"}');

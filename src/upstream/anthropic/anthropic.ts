@@ -6,6 +6,7 @@ import { log } from "../../log.ts";
 import { betasOf, setBetas } from "../request/betas.ts";
 import { withModel } from "../request/call.ts";
 import { post } from "../request/post.ts";
+import { createInputCount } from "../count-input.ts";
 import { createSender } from "../learning/compatibility.ts";
 import type { Credential } from "../credential.ts";
 import { editedBody, membersNamed } from "../request/edit.ts";
@@ -46,6 +47,7 @@ export function createAnthropicUpstream(config: Config, options: Options): Upstr
     name,
     provider,
     ttfbMs: options.ttfbMs,
+    countInput: createInputCount(send, { owner: name }),
     async send(outbound, signal) {
       const answer = await send(outbound, signal);
       // The proxy was told who asks, and has answered for that person: their limit is not to be had elsewhere.

@@ -1,5 +1,5 @@
 // Amazon Bedrock's CountTokens: an InvokeModel body in Base64, for models of Bedrock's own only and not in every region. Where
-// it does not work the answer is 501, and the client counts in its own way.
+// it does not work the answer is 501, and whoever asked counts in a way of their own.
 import { log, messageOf } from "../../log.ts";
 import { refusesKeys, sendSigned } from "./post.ts";
 import type { AwsSigner } from "./signing.ts";
@@ -58,7 +58,7 @@ export function createBedrockCount(options: {
       await refused(answer, model, where);
     } catch (error) {
       if (!late.aborted) throw error;
-      log.warn(`${where}: no answer within ${timeoutMs / 1000} s; answered 501`);
+      log.warn(`${where}: no answer within ${timeoutMs / 1000} s; not counted`);
     }
     throw new UnsupportedCallError(notAvailable);
   };
@@ -67,14 +67,14 @@ export function createBedrockCount(options: {
     const { status } = answer;
     const text = await textOf(answer);
     log.debug(`${where}: ${status} ${withoutCredentials(text)}`);
-    if (!isLasting(answer, text)) return log.warn(`${where}: ${status}; answered 501`);
+    if (!isLasting(answer, text)) return log.warn(`${where}: ${status}; not counted`);
     refusedUntilMs.delete(model);
     if (refusedUntilMs.size >= refusalsMax) {
       refusedUntilMs.delete(refusedUntilMs.keys().next().value ?? "");
     }
     refusedUntilMs.set(model, now() + refusalKeptMs);
     log.warn(
-      `${where}: ${status}; answered 501, and not asked again for 10 minutes. Clients count with a billed request meanwhile. ` +
+      `${where}: ${status}; not counted, and not asked again for 10 minutes. Clients count with a billed request meanwhile. ` +
         "Does the role have bedrock:CountTokens, and does the region offer it for this model? AWS's text is logged at debug level.",
     );
   }

@@ -48,6 +48,8 @@ export async function createBedrock(
         ? invoke(outbound, omit, signal)
         : count.exchange(outbound, omit, signal),
     eventReader: createBedrockEventReader,
+    // An invocation runs to its end.
+    billsGivenUp: true,
     readJson: (body, { path }) => (path === "/v1/messages" ? body : count.readJson(body)),
   };
 }

@@ -4,7 +4,10 @@ import { ApiError } from "../../http/errors.ts";
 import { valueIn } from "../json.ts";
 import { type Member, type Members, topLevelFinder } from "./top-level.ts";
 
-/** Top-level fields whose place in the body is recorded: those that some provider takes elsewhere. Each is refused when given twice. */
+/**
+ * Top-level fields whose place in the body is recorded: those that some provider takes elsewhere, or that say what a call may
+ * cost. Each is refused when given twice.
+ */
 const fieldNames = [
   "model",
   "stream",
@@ -13,6 +16,7 @@ const fieldNames = [
   "anthropic_beta",
   "user_profile_id",
   "max_tokens",
+  "speed",
   "thinking",
   "tools",
 ] as const;

@@ -1,0 +1,180 @@
+// The read that every request's check needs: caps and sums as the database has them now, so that what another replica has just
+// changed holds for the very next request. Checks that arrive while a read is under way share the next one. What they read
+// goes into the memory of this process, where accounts and caps are looked up.
+import { log, messageOf } from "../log.ts";
+import type { Standings, StandingsQuestion, StandingsStore } from "../store/standings.ts";
+import type { Accounts, Owner } from "./accounts.ts";
+import type { Person } from "./caps.ts";
+import type { KnownCaps } from "./known-caps.ts";
+import type { Ledger, SpendRow } from "./ledger.ts";
+import { type Money, moneyOf } from "./money.ts";
+import type { Periods } from "./periods.ts";
+import { atMost, type Timer } from "./timer.ts";
+
+/** Whose standing is read. */
+export type Asked = { readonly person: Person; readonly sessionId: string | undefined };
+
+/** Brings what is known of somebody up to date. Resolves with false when the database could not be asked; never rejects. */
+export type Check = (asked: Asked) => Promise<boolean>;
+
+export type CheckDeps = {
+  store: StandingsStore;
+  ledger: Pick<Ledger, "openRead" | "writer">;
+  accounts: Accounts;
+  caps: KnownCaps;
+  periods: () => Periods;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  after: Timer;
+  /**
+   * Milliseconds from the beginning of one read to that of the next, at least: a replica under load asks the database so often
+   * at most, and more checks share each read.
+   */
+  paceMs: number;
+};
+
+/** A read that takes longer is given up. Callers wait for two at most: the one under way, and the one that they share. */
+const readMs = 2_000;
+
+/** After a read that was given up nobody waits for so long: the next one would be late as well. */
+const restMs = 1_000;
+
+/** Milliseconds between two log lines about the same. */
+const logIntervalMs = 10_000;
+
+/** Those who share one read, by person: groups and sessions may differ between their requests. */
+type People = Map<string, Asked[]>;
+
+type OpenRead = ReturnType<Ledger["openRead"]>;
+
+export function createCheck(deps: CheckDeps): Check {
+  const { store, ledger, accounts, caps, periods, now, after, paceMs } = deps;
+  let lastRead: Promise<unknown> = Promise.resolve();
+  let next: { people: People; isFresh: Promise<boolean> } | undefined;
+  let begunAt = -Infinity;
+  let lateAt = -Infinity;
+  const failureLoggedAt = new Map<string, number>();
+  /** Reads are numbered, so that one that was late does not overwrite what a later one found. */
+  let begun = 0;
+  let applied = 0;
+
+  return (asked) => {
+    next ??= nextRead(new Map());
+    add(next.people, asked);
+    return next.isFresh;
+  };
+
+  function nextRead(people: People) {
+    const isFresh = lastRead.then(async () => {
+      // A clock that was set back must not make it longer.
+      const sinceMs = Math.max(0, now() - begunAt);
+      if (sinceMs < paceMs) await new Promise<void>((begin) => after(paceMs - sinceMs, begin));
+      begunAt = now();
+      next = undefined;
+      const reading = read([...people.values()].flat());
+      lastRead = reading;
+      return reading;
+    });
+    return { people, isFresh };
+  }
+
+  async function read(people: readonly Asked[]): Promise<boolean> {
+    if (isWithin(restMs, lateAt)) return false;
+    const late = `no answer from the database within ${readMs / 1000}s`;
+    let failure: string | undefined = late;
+    const reading = readFor(people).then(
+      () => (failure = undefined),
+      (error: unknown) => (failure = messageOf(error)),
+    );
+    await atMost(readMs, reading, after);
+    if (failure === undefined) return true;
+    if (failure === late) lateAt = now();
+    tell(
+      "read",
+      `spend check failed: ${failure}. Until the database answers, enforcement goes by the caps and sums that were last read here`,
+    );
+    return false;
+  }
+
+  /** Also when nobody waits for it any more: what it finds is better than what was known before it. */
+  async function readFor(people: readonly Asked[]): Promise<void> {
+    const number = (begun += 1);
+    const question = questionFor(people, periods(), ledger.writer);
+    const opened = ledger.openRead();
+    try {
+      const standings = await store.read(question);
+      if (number < applied) return;
+      applied = number;
+      apply(question, standings, opened);
+    } finally {
+      opened.close();
+    }
+  }
+
+  function apply({ month, ...asked }: StandingsQuestion, found: Standings, opened: OpenRead): void {
+    caps.read(asked, found.caps);
+    const take = (owner: Owner, periodKey: string, cents: string) => {
+      const account = accounts.of(owner);
+      const row = account.rowOf(periodKey);
+      account.read(periodKey, amountOf(cents, row) + opened.unwritten(row, found.seq));
+    };
+    for (const { principal, period, cents } of found.principals)
+      take({ kind: "principal", principal }, period, cents);
+    for (const { group, cents } of found.pools) take({ kind: "group", group }, month, cents);
+    for (const { principal, session: sessionId, period, cents } of found.sessions)
+      take({ kind: "session", principal, sessionId }, period, cents);
+  }
+
+  /** A row of somebody's that no ledger has written (`NaN`) must not fail the check of everybody else. */
+  function amountOf(cents: string, row: SpendRow): Money {
+    try {
+      return moneyOf(cents);
+    } catch (error) {
+      const whose = row.kind === "group" ? row.group : row.principal;
+      tell(
+        "sum",
+        `spend of ${row.kind} ${whose} in ${row.period} counts as 0: ${messageOf(error)}`,
+      );
+      return 0n;
+    }
+  }
+
+  function tell(subject: string, message: string): void {
+    if (isWithin(logIntervalMs, failureLoggedAt.get(subject) ?? -Infinity)) return;
+    failureLoggedAt.set(subject, now());
+    log.warn(message);
+  }
+
+  /** A clock that was set back must not make it last for as long. */
+  function isWithin(ms: number, at: number): boolean {
+    return Math.abs(now() - at) < ms;
+  }
+}
+
+function add(people: People, asked: Asked): void {
+  const known = people.get(asked.person.sub);
+  if (known === undefined) people.set(asked.person.sub, [asked]);
+  else if (!known.some((other) => isAlike(other, asked))) known.push(asked);
+}
+
+/** A person object is one bearer's, so that the same one has the same groups. */
+function isAlike(one: Asked, other: Asked): boolean {
+  return one.person === other.person && one.sessionId === other.sessionId;
+}
+
+function questionFor(
+  people: readonly Asked[],
+  periods: Periods,
+  writer: string,
+): StandingsQuestion {
+  return {
+    principals: [...new Set(people.map(({ person }) => person.sub))],
+    groups: [...new Set(people.flatMap(({ person }) => person.groups))],
+    sessions: people.flatMap(({ person, sessionId }) =>
+      sessionId === undefined ? [] : [[person.sub, sessionId] as const],
+    ),
+    periods: Object.values(periods).map(({ key }) => key),
+    month: periods.monthly.key,
+    writer,
+  };
+}

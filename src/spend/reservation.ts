@@ -1,0 +1,177 @@
+// A call on its way, as far as money goes: the most that it may cost is held on every account that will pay for it, and given
+// back when it is known what it did cost, which is then charged, once. Whether a call may go on its way is spend.ts's.
+import { audit } from "../audit.ts";
+import type { ModelRoute } from "../models/resolve.ts";
+import type { Principal } from "../session.ts";
+import type { MessagesCall } from "../upstream/request/call.ts";
+import type { Account, Accounts } from "./accounts.ts";
+import { isStreamed, meterAnswer } from "./answer-meter.ts";
+import { inputTokensOf, mostOf } from "./estimate.ts";
+import type { Ledger, SpendRow } from "./ledger.ts";
+import { centsText, type Money } from "./money.ts";
+import { periodNames, type Periods } from "./periods.ts";
+import type { Prices } from "./price.ts";
+import { isSpokenFor, type Standing } from "./standing.ts";
+import type { Standings } from "./standings.ts";
+import { standingHeaders } from "./told.ts";
+import { noUsage, type Usage } from "./usage.ts";
+
+/** Who asks, in which session, under which request id. */
+export type Asking = {
+  readonly principal: Principal;
+  readonly sessionId: string | undefined;
+  readonly requestId: string;
+};
+
+/** What the audit says of the group that a call is billed to. */
+export type BillingFields = { billing_group?: string; billing_group_ignored?: true };
+
+/** A call whose cost counts. */
+export type MeteredCall = {
+  readonly call: MessagesCall;
+  /** Where it may be sent. */
+  readonly routes: readonly ModelRoute[];
+  /** Fields of the audit event on what it cost. */
+  readonly audited: BillingFields;
+};
+
+export type Reservation = {
+  /**
+   * The response to send in place of an upstream's answer, with headers that tell of the fullest limit. It is charged, at the
+   * price of the route that answered, as soon as it is known what it used; what is no success costs nothing.
+   * @param countInput what the call had the model read, in tokens, as the provider counts it: for an answer in one piece that does
+   *   not say. Undefined when it cannot tell. Must not reject.
+   */
+  answered(
+    response: Response,
+    route: ModelRoute,
+    countInput: () => Promise<number | undefined>,
+  ): Promise<Response>;
+  /** The client gave up the call, and the provider bills what it had read until then: as much as it will have counted. */
+  givenUp(inputTokens: Promise<number | undefined>, route: ModelRoute): void;
+  /** It came to nothing. Without effect on a call that was answered or given up. */
+  release(): void;
+};
+
+/** Decimals of a cent in an audit event. */
+const auditedDecimals = 6;
+
+export type ReservationDeps = {
+  accounts: Accounts;
+  ledger: Pick<Ledger, "add">;
+  prices: Prices;
+  /** enforcement.reserve */
+  reserves: boolean;
+  /** Whether each charge is audited, for the groups that calls are billed to. */
+  auditsCharges: boolean;
+  periods: () => Periods;
+};
+
+/**
+ * Makes reservations.
+ * @returns a function of who asks, the call, where its cost is added up, and the standing to tell the client of
+ */
+export function createReservations(
+  deps: ReservationDeps,
+): (
+  asking: Asking,
+  metered: MeteredCall,
+  standings: Standings,
+  told: Standing | undefined,
+) => Reservation {
+  const { accounts, ledger, prices } = deps;
+
+  return (asking, { call, routes, audited }, { account, session, ofSession, pools }, told) => {
+    const pool = pools.find((standing) => !isSpokenFor(standing)) ?? pools[0];
+    const held = [account, session, pool?.account].filter((entry) => entry !== undefined);
+    const hold = accounts.hold(held, deps.reserves ? mostOf(call, routes, prices) : 0n);
+    const { model, stream } = call;
+    const inputTokensEstimate = inputTokensOf(call);
+    /** Whether an answer is to be charged, however long it streams. */
+    let isTaken = false;
+
+    function charge(usage: Usage, route: ModelRoute): void {
+      try {
+        settle(prices.costOf(route, model, usage), usage);
+      } finally {
+        // Last: who waits for it finds what was spent.
+        hold.release();
+      }
+    }
+
+    /** Adds a cost to the periods of this moment, whenever the call began. */
+    function settle(cost: Money, usage: Usage): void {
+      const today = deps.periods();
+      const rows: SpendRow[] = [];
+      const add = (on: Account, periodKey: string) => {
+        on.settle(periodKey, cost);
+        rows.push(on.rowOf(periodKey));
+      };
+      for (const name of periodNames) add(account, today[name].key);
+      if (pool !== undefined) add(pool.account, today.monthly.key);
+      for (const { period } of ofSession)
+        if (session !== undefined) add(session, today[period].key);
+      ledger.add({ rows, cost, day: today.daily.key });
+      if (deps.auditsCharges) audit(chargeEvent(asking, audited, model, usage, cost));
+    }
+
+    return {
+      givenUp(counted, route) {
+        isTaken = true;
+        counted.then((inputTokens) => {
+          if (inputTokens === undefined) hold.release();
+          else charge({ ...noUsage, inputTokens }, route);
+        }, hold.release);
+      },
+      release() {
+        if (!isTaken) hold.release();
+        isTaken = true;
+      },
+      async answered(response, route, countInput) {
+        if (response.status >= 400) return response;
+        isTaken = true;
+        // Of a stream its first event tells, or nothing does; and its call is not kept for as long as it takes.
+        const count = stream || isStreamed(response) ? undefined : countInput;
+        const observed = await meterAnswer(response, {
+          inputTokensEstimate,
+          onEnd(metered) {
+            if (metered === undefined) return hold.release();
+            const { usage, isEstimate } = metered;
+            if (!isEstimate || count === undefined) return charge(usage, route);
+            void count().then((inputTokens = usage.inputTokens) =>
+              charge({ ...usage, inputTokens }, route),
+            );
+          },
+        });
+        if (response.ok && told !== undefined) {
+          for (const [name, value] of standingHeaders(told)) observed.headers.set(name, value);
+        }
+        return observed;
+      },
+    };
+  };
+}
+
+function chargeEvent(
+  { requestId, principal }: Asking,
+  billing: BillingFields,
+  model: string,
+  usage: Usage,
+  cost: Money,
+) {
+  const { cacheReadTokens, cacheWrite5mTokens, cacheWrite1hTokens } = usage;
+  const cacheWriteTokens = cacheWrite5mTokens + cacheWrite1hTokens;
+  return {
+    evt: "spend.metered",
+    request_id: requestId,
+    sub: principal.sub,
+    ...billing,
+    model,
+    input_tokens: usage.inputTokens,
+    output_tokens: usage.outputTokens,
+    ...(cacheReadTokens > 0 && { cache_read_input_tokens: cacheReadTokens }),
+    ...(cacheWriteTokens > 0 && { cache_creation_input_tokens: cacheWriteTokens }),
+    // For reading: the ledger has all decimals.
+    cents: Number(Number(centsText(cost)).toFixed(auditedDecimals)),
+  } as const;
+}

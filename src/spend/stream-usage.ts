@@ -1,0 +1,92 @@
+// What the events of a streamed answer come to. A stream tells its usage in parts: what the model read in `message_start`, what
+// it wrote in `message_delta`, which counts from the beginning each time it comes. How events are found in the bytes is
+// stream-meter.ts's.
+import { memberOf } from "../config/mapping.ts";
+import { type Metered, toldInPart, type ToldUsage, toldWhole, usageOf } from "./usage.ts";
+import { tokensOf } from "./usage-estimate.ts";
+
+export type StreamUsage = {
+  /** A `message_start`. */
+  start(event: unknown): void;
+  /** A `message_delta`. */
+  delta(event: unknown): void;
+  /** Characters that the model wrote. */
+  wrote(characters: number): void;
+  /** What it comes to; undefined when there was nothing of it. */
+  sum(): Metered | undefined;
+};
+
+/** Counts that only grow. */
+const growing = [
+  "inputTokens",
+  "cacheReadTokens",
+  "cacheWriteTokens",
+  "cacheWrite1hTokens",
+] as const;
+
+/** Where nothing is told, nothing is added. */
+const nothingTold: ToldUsage = {
+  inputTokens: undefined,
+  outputTokens: undefined,
+  cacheReadTokens: undefined,
+  cacheWriteTokens: 0,
+  cacheWrite1hTokens: undefined,
+  webSearches: undefined,
+  speed: undefined,
+};
+
+/**
+ * The usage of one stream. An event without one, or with one that cannot be read, counts as if it were not there.
+ *
+ * A turn that uses the provider's own tools is several calls to the model, and its `message_delta` then tells more input than
+ * its start did: the largest count holds. A further `message_start` begins again. Output is what the last `message_delta` says
+ * (a start's is where the model was then), and is estimated by what was written when none came.
+ */
+export function createStreamUsage(): StreamUsage {
+  let isEmpty = true;
+  let told = nothingTold;
+  let charactersWritten = 0;
+
+  return {
+    start(event) {
+      const usage = toldWhole(memberOf(memberOf(event, "message"), "usage"));
+      if (usage === undefined) return;
+      isEmpty = false;
+      told = {
+        ...usage,
+        inputTokens: usage.inputTokens ?? told.inputTokens,
+        outputTokens: told.outputTokens,
+        webSearches: usage.webSearches ?? told.webSearches,
+        speed: usage.speed ?? told.speed,
+      };
+    },
+    delta(event) {
+      const usage = toldInPart(memberOf(event, "usage"));
+      if (usage === undefined) return;
+      isEmpty = false;
+      const grown = growing.map((count) => [count, larger(told[count], usage[count])]);
+      told = {
+        ...told,
+        ...Object.fromEntries(grown),
+        outputTokens: usage.outputTokens ?? told.outputTokens,
+        webSearches: usage.webSearches ?? told.webSearches,
+      };
+    },
+    wrote(characters) {
+      isEmpty &&= characters === 0;
+      charactersWritten += characters;
+    },
+    sum() {
+      if (isEmpty) return undefined;
+      const { outputTokens = tokensOf(charactersWritten) } = told;
+      return {
+        usage: usageOf({ ...told, outputTokens }),
+        isEstimate: told.outputTokens === undefined,
+      };
+    },
+  };
+}
+
+function larger(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.max(one, other);
+}
