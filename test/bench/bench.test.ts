@@ -198,7 +198,18 @@ test("an unknown option and a target without a place for the configuration are r
   expect(readOptions(["--targt", "x"], {})).toEqual({ wrong: expect.stringContaining("--targt") });
   expect(readOptions([], { BENCH_BINARY: "/opt/gateway" })).toMatchObject({
     command: "'/opt/gateway' --config {config}",
+    only: comparisonNames.filter((name) => name !== "spend-other"),
+  });
+});
+
+test("another gateway is compared with where one is given", () => {
+  const beside = "other-gateway --config {config}";
+  expect(readOptions(["--beside", beside], {})).toMatchObject({
+    besideCommand: beside,
     only: comparisonNames,
+  });
+  expect(readOptions(["--only", "spend-other"], {})).toEqual({
+    wrong: expect.stringContaining("--beside"),
   });
 });
 

@@ -17,7 +17,7 @@ import { failures, type Measured, measureBodies, measureBoots, measureStreams } 
 import { findTools, nginxStarter, type Tools, toolVersions } from "./tools.ts";
 
 /** The whole run, in milliseconds. A gateway that hangs ends here. */
-const runMaxMs = 300_000;
+const runMaxMs = 600_000;
 /** Between the boot and the look at the memory at rest, in milliseconds. */
 const settleMs = 1_000;
 
@@ -76,17 +76,30 @@ async function compare(
   beside: Array<() => Promise<void>>,
 ): Promise<void> {
   const upstreamPort = await startUpstream();
+  const { command, besideCommand = command } = options;
   const postgresUrl = options.postgresUrl ?? (await freshDatabase(beside));
-  const gatewayStarter = (provider: Provider) => {
-    const { command } = options;
-    const gateway = prepareGateway({ provider, command, directory, upstreamPort, postgresUrl });
+  const gatewayStarter = (
+    name: string,
+    of: { provider: Provider; spend: boolean; command: string; postgresUrl: string },
+  ) => {
+    const gateway = prepareGateway({ name, directory, upstreamPort, ...of });
     beside.push(gateway.close);
     return gateway.start;
   };
+  const own = { provider: "anthropic", spend: false, command, postgresUrl } as const;
+  // Two gateways do not share a database while they are compared.
+  const besideUrl = options.besideCommand === undefined ? postgresUrl : await freshDatabase(beside);
   const starters: Record<Contender, () => Promise<Server>> = {
     nginx: nginxStarter(tools, directory, upstreamPort),
-    anthropic: gatewayStarter("anthropic"),
-    bedrock: gatewayStarter("bedrock"),
+    anthropic: gatewayStarter("anthropic", own),
+    bedrock: gatewayStarter("bedrock", { ...own, provider: "bedrock" }),
+    spend: gatewayStarter("spend", { ...own, spend: true }),
+    other: gatewayStarter("other", {
+      ...own,
+      spend: true,
+      command: besideCommand,
+      postgresUrl: besideUrl,
+    }),
   };
   const described = options.command.replaceAll(process.cwd(), ".");
   const machine = `${cpus()[0]?.model ?? arch()}, ${cpus().length} cores`;

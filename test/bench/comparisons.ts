@@ -1,11 +1,14 @@
-// What is measured and what is aimed at: the gateway beside nginx, and the gateway in front of Amazon Bedrock beside the same
-// in front of Anthropic. How often and in which order is in rounds.ts; what is sent is made in requests.ts.
+// What is measured and what is aimed at: the gateway beside nginx, in front of Amazon Bedrock beside in front of Anthropic, with
+// spend counted beside without, and with spend counted beside nginx and beside another gateway. How often and in which order is in rounds.ts; what is sent is made in requests.ts.
 import { connections, openWithinMs } from "./measure.ts";
 import type { Side, Target } from "./report.ts";
 import { conversationBody, documentBody } from "./requests.ts";
 
-/** Servers that can be a side of a comparison: nginx, or the gateway in front of that provider. */
-export type Contender = "nginx" | "anthropic" | "bedrock";
+/**
+ * Servers that can be a side of a comparison: nginx; the gateway in front of Anthropic, in front of Amazon Bedrock, or in front
+ * of Anthropic with spend counted; another gateway in the place of the last one.
+ */
+export type Contender = "nginx" | "anthropic" | "bedrock" | "spend" | "other";
 
 export type BodyCase = {
   readonly name: string;
@@ -36,7 +39,7 @@ export type Comparison = {
   readonly boot?: Target;
 };
 
-export const comparisonNames = ["nginx", "bedrock"] as const;
+export const comparisonNames = ["nginx", "bedrock", "spend", "spend-nginx", "spend-other"] as const;
 export type ComparisonName = (typeof comparisonNames)[number];
 
 /** Every stream is this long: the upstream sends that many events that far apart. */
@@ -50,6 +53,9 @@ export const conditions =
 export const smallBody = conversationBody(1_024, { stream: false });
 export const streamBody = conversationBody(1_024, { stream: true });
 
+const small = { name: "1 KB", body: smallBody };
+const ninety = { name: "90 KB", body: conversationBody(90 * 1_024, { stream: false }) };
+
 const fewStreams = { name: "200 streams", streams: 200 };
 const manyStreams = { name: "1,000 streams", streams: 1_000 };
 
@@ -59,8 +65,8 @@ export const comparisons: Record<ComparisonName, Comparison> = {
     contenders: { base: "nginx", gateway: "anthropic" },
     names: { base: "nginx", gateway: "gateway" },
     bodies: [
-      { name: "1 KB", body: smallBody, cpu: atMost(6) },
-      { name: "90 KB", body: conversationBody(90 * 1_024, { stream: false }) },
+      { ...small, cpu: atMost(6) },
+      ninety,
       { name: "500 KB", body: conversationBody(500 * 1_024, { stream: false }), cpu: atMost(2.5) },
       { name: "500 KB, one string", body: documentBody(500 * 1_024), cpu: atMost(2.5) },
     ],
@@ -77,12 +83,37 @@ export const comparisons: Record<ComparisonName, Comparison> = {
       "The gateway in front of Amazon Bedrock (SigV4, binary frames) beside it in front of Anthropic",
     contenders: { base: "anthropic", gateway: "bedrock" },
     names: { base: "anthropic", gateway: "bedrock" },
-    bodies: [{ name: "1 KB", body: smallBody }],
+    bodies: [small],
     streams: [
       { ...fewStreams, cpu: atMost(2) },
       { ...manyStreams, cpu: atMost(2) },
     ],
     warmUp: [fewStreams],
+  },
+  spend: {
+    title: "The gateway with spend counted under a cap, beside it without",
+    contenders: { base: "anthropic", gateway: "spend" },
+    names: { base: "without", gateway: "counted" },
+    bodies: [{ ...small, cpu: atMost(1.6) }, ninety],
+    streams: [{ ...fewStreams, cpu: atMost(1.6) }, manyStreams],
+    warmUp: [],
+  },
+  "spend-nginx": {
+    title: "The gateway with spend counted under a cap, beside nginx as a plain reverse proxy",
+    contenders: { base: "nginx", gateway: "spend" },
+    names: { base: "nginx", gateway: "counted" },
+    bodies: [{ ...small, cpu: atMost(8) }],
+    streams: [],
+    warmUp: [],
+  },
+  "spend-other": {
+    title: "The gateway with spend counted under a cap, beside another one",
+    contenders: { base: "other", gateway: "spend" },
+    names: { base: "other", gateway: "counted" },
+    // Eight times the requests per second and core.
+    bodies: [{ ...small, cpu: atMost(1 / 8) }],
+    streams: [],
+    warmUp: [],
   },
 };
 

@@ -35,13 +35,20 @@ export type Gateway = {
   readonly close: () => Promise<void>;
 };
 
+/** Of the admin API, where spend is counted. */
+const adminKey = "a key of the benchmark, of no use elsewhere";
+
 /**
  * Writes gateway.yaml for one upstream of that provider and one database.
+ * @param options.name of the gateway, among those of one run.
+ * @param options.spend whether it counts spend, under a cap that nobody reaches.
  * @param options.directory gets a directory of the gateway's own.
  * @param options.command a command line with `{config}` in it, run by the shell with `exec`.
  */
 export function prepareGateway(options: {
+  name: string;
   provider: Provider;
+  spend: boolean;
   command: string;
   directory: string;
   upstreamPort: number;
@@ -49,7 +56,7 @@ export function prepareGateway(options: {
 }): Gateway {
   const port = freePort();
   const identityProvider = serveDiscovery();
-  const directory = join(options.directory, options.provider);
+  const directory = join(options.directory, options.name);
   const home = join(directory, "home");
   mkdirSync(home, { recursive: true });
   const configPath = join(directory, "gateway.yaml");
@@ -68,6 +75,7 @@ export function prepareGateway(options: {
       store: { postgres_url: options.postgresUrl },
       upstreams: [upstreamEntry[options.provider](`http://127.0.0.1:${options.upstreamPort}`)],
       auto_include_builtin_models: true,
+      ...(options.spend && { admin: { write_keys: [{ id: "bench", key: adminKey }] } }),
     }),
     { mode: 0o600 },
   );
@@ -81,9 +89,28 @@ export function prepareGateway(options: {
     CLAUDE_GATEWAY_ALLOW_LOOPBACK: "1",
   };
   return {
-    start: () => startServer(`gateway (${options.provider})`, { argv, env, stderrPath }, port),
+    async start() {
+      const server = await startServer(
+        `gateway (${options.name})`,
+        { argv, env, stderrPath },
+        port,
+      );
+      if (options.spend) await setCap(port);
+      return server;
+    },
     close: identityProvider.close,
   };
+}
+
+/** A cap on everybody's month: from then on each request is held against it, and each answer tells of it. */
+async function setCap(port: number): Promise<void> {
+  const cap = { scope: { type: "organization" }, amount: "100000000000000", period: "monthly" };
+  const answer = await fetch(`http://127.0.0.1:${port}/v1/organizations/spend_limits`, {
+    method: "POST",
+    headers: { "x-api-key": adminKey },
+    body: JSON.stringify(cap),
+  });
+  if (!answer.ok) throw new Error(`the cap was not taken: ${answer.status} ${await answer.text()}`);
 }
 
 /** A bearer as the gateway mints it after a sign-in: HS256, `kid` is the first 16 hex digits of the secret's SHA-256. */

@@ -6,8 +6,9 @@ import { type ComparisonName, comparisonNames } from "./comparisons.ts";
 export const usage = `usage: bun test/bench/bench.ts [options]
   --binary FILE     the built gateway to measure (default $BENCH_BINARY, then dist/claude-gateway)
   --target COMMAND  any other gateway: a command line with {config} in it
-  --postgres URL    an empty database to use, instead of starting PostgreSQL
-  --only WHICH      one of the comparisons: nginx (with the gateway) or bedrock (with anthropic)
+  --postgres URL    an empty database to use, instead of starting PostgreSQL; not with --beside
+  --beside COMMAND  another gateway with the same configuration format, to compare with while spend is counted
+  --only WHICH      one of the comparisons: ${comparisonNames.join(", ")}
   --quick           fewer and shorter rounds: about a minute, for a first look
   --json FILE       write every figure of every round to FILE
 Targets are printed beside the figures. The exit code is 0 whether they are met or not.`;
@@ -25,6 +26,8 @@ export type Plan = {
 export type Options = {
   readonly help: boolean;
   readonly command: string;
+  /** Of another gateway; without it nothing is compared with one. */
+  readonly besideCommand: string | undefined;
   readonly postgresUrl: string | undefined;
   readonly jsonPath: string | undefined;
   /** The comparisons to make. */
@@ -56,17 +59,20 @@ export function readOptions(
   if (values instanceof Error) return { wrong: values.message };
   const binary = resolve(values.binary ?? env.BENCH_BINARY ?? "dist/claude-gateway");
   const command = values.target ?? `'${binary}' --config {config}`;
-  if (!command.includes("{config}")) {
-    return { wrong: "--target needs {config} where the path of gateway.yaml belongs" };
+  if (![command, values.beside ?? command].every((line) => line.includes("{config}"))) {
+    return { wrong: "--target and --beside need {config} where the path of gateway.yaml belongs" };
   }
   const only = comparisonNames.filter((name) => values.only === undefined || values.only === name);
   if (only.length === 0) return { wrong: `--only takes one of ${comparisonNames.join(", ")}` };
+  if (values.only === "spend-other" && values.beside === undefined)
+    return { wrong: "--only spend-other needs --beside" };
   return {
     help: values.help,
     command,
+    besideCommand: values.beside,
     postgresUrl: values.postgres,
     jsonPath: values.json,
-    only,
+    only: only.filter((name) => name !== "spend-other" || values.beside !== undefined),
     plan: values.quick ? quick : full,
   };
 }
@@ -78,6 +84,7 @@ function parse(argv: readonly string[]) {
       options: {
         binary: { type: "string" },
         target: { type: "string" },
+        beside: { type: "string" },
         postgres: { type: "string" },
         only: { type: "string" },
         quick: { type: "boolean", default: false },
