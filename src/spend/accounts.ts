@@ -50,8 +50,11 @@ export type Accounts = {
   wait<Result>(accounts: readonly Account[], attempt: () => Result | undefined): Wait<Result>;
 };
 
-/** Accounts remembered. Those unused for longest go first, but none that something is held on. */
+/** Accounts of people and groups remembered. Those unused for longest go first, but none that something is held on. */
 const accountsMax = 50_000;
+
+/** The same of sessions, by themselves: clients make up their ids, and must not have people and groups forgotten. */
+const sessionsMax = 20_000;
 
 /** Sums of one account: today's three periods, and those that have just ended. */
 const periodsMax = 8;
@@ -63,40 +66,14 @@ type Entry = Account & {
   readonly waiting: Set<() => void>;
 };
 
-/** @param max accounts remembered */
-export function createAccounts(max = accountsMax): Accounts {
-  /** In the order of last use. */
-  const entries = new Map<string, Entry>();
-
-  function of(owner: Owner): Entry {
-    const key = keyOf(owner);
-    const known = entries.get(key);
-    if (known === undefined) {
-      // Before the new one is there, which nothing is held on yet.
-      if (entries.size >= max) forgetOldest();
-    } else if (entries.size < max / 2) {
-      // Nobody will be forgotten for long: the order can wait.
-      return known;
-    } else {
-      entries.delete(key);
-    }
-    const entry = known ?? newEntry(owner);
-    entries.set(key, entry);
-    return entry;
-  }
-
-  function forgetOldest(): void {
-    for (const [key, { holds, waiting }] of entries) {
-      if (holds > 0 || waiting.size > 0) continue;
-      entries.delete(key);
-      return;
-    }
-  }
-
+/** @param max accounts of people and groups remembered; `maxOfSessions` beside them of sessions */
+export function createAccounts(max = accountsMax, maxOfSessions = sessionsMax): Accounts {
+  const peopleAndGroups = createMemory(max);
+  const sessions = createMemory(maxOfSessions);
   const entriesOf = (accounts: readonly Account[]) => accounts as readonly Entry[];
 
   return {
-    of,
+    of: (owner) => (owner.kind === "session" ? sessions : peopleAndGroups)(owner),
 
     hold(accounts, amount) {
       const held = entriesOf(accounts);
@@ -143,6 +120,37 @@ export function createAccounts(max = accountsMax): Accounts {
         },
       };
     },
+  };
+}
+
+/** Entries by owner, `max` of them. */
+function createMemory(max: number): (owner: Owner) => Entry {
+  /** In the order of last use. */
+  const entries = new Map<string, Entry>();
+
+  function forgetOldest(): void {
+    for (const [key, { holds, waiting }] of entries) {
+      if (holds > 0 || waiting.size > 0) continue;
+      entries.delete(key);
+      return;
+    }
+  }
+
+  return (owner) => {
+    const key = keyOf(owner);
+    const known = entries.get(key);
+    if (known === undefined) {
+      // Before the new one is there, which nothing is held on yet.
+      if (entries.size >= max) forgetOldest();
+    } else if (entries.size < max / 2) {
+      // Nobody will be forgotten for long: the order can wait.
+      return known;
+    } else {
+      entries.delete(key);
+    }
+    const entry = known ?? newEntry(owner);
+    entries.set(key, entry);
+    return entry;
   };
 }
 

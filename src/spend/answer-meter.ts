@@ -34,7 +34,10 @@ export async function meterAnswer(response: Response, options: MeterOptions): Pr
     return response;
   }
   if (isStreamed(response))
-    return new Response(watched(body, createStreamMeter(), onEnd).rest, { status, headers });
+    return new Response(watched(body, createStreamMeter(inputTokensEstimate), onEnd).rest, {
+      status,
+      headers,
+    });
   const answer = watched(body, createJsonMeter(inputTokensEstimate), onEnd);
   return new Response((await answer.whole()) ?? answer.rest, { status, headers });
 }

@@ -39,6 +39,11 @@ export type Backlog = {
   first(): Batch | undefined;
   /** The first batch is in the database. */
   acknowledge(): void;
+  /**
+   * The first batch will not be in the database: somebody else has written under this ledger's numbers, up to `taken`. What
+   * waits behind it is numbered from there on, and the journal has to be written anew before it is sent.
+   */
+  abandon(taken: number): void;
   /** What the journal lacks; from now on it counts as being there. */
   newLines(): Line[];
   /** Everything, as the journal's whole content; from now on it counts as being there. */
@@ -174,6 +179,19 @@ export function createBacklog({ rowsMax, batchRowsMax }: BacklogBounds): Backlog
       lastAcknowledged = batch.seq;
       if (openReads.size > 0) acknowledged.push({ batch, neededBy: reads });
       if (acknowledged.length > 0) forgetAcknowledged();
+    },
+
+    abandon(taken) {
+      const [batch, ...others] = queue;
+      if (batch === undefined) return;
+      lastAcknowledged = batch.seq;
+      lastSealed = Math.max(batch.seq, taken);
+      lastNumber = Math.max(lastNumber, taken);
+      queue = others.map((other) => {
+        const after = lastSealed;
+        lastSealed = lastNumber += 1;
+        return { ...other, after, seq: lastSealed };
+      });
     },
 
     newLines() {

@@ -7,7 +7,7 @@ import type { Accounts, Owner } from "./accounts.ts";
 import type { Person } from "./caps.ts";
 import type { KnownCaps } from "./known-caps.ts";
 import type { Ledger, SpendRow } from "./ledger.ts";
-import { type Money, moneyOf } from "./money.ts";
+import { type Money, moneyOrZero } from "./money.ts";
 import type { Periods } from "./periods.ts";
 import { atMost, type Timer } from "./timer.ts";
 
@@ -33,7 +33,10 @@ export type CheckDeps = {
   paceMs: number;
 };
 
-/** A read that takes longer is given up. Callers wait for two at most: the one under way, and the one that they share. */
+/**
+ * A read that takes longer is given up. Callers wait for two at most, the one under way and the one that they share; who asks
+ * for more of one person than go into a read waits for those that take them.
+ */
 const readMs = 2_000;
 
 /** After a read that was given up nobody waits for so long: the next one would be late as well. */
@@ -42,15 +45,25 @@ const restMs = 1_000;
 /** Milliseconds between two log lines about the same. */
 const logIntervalMs = 10_000;
 
+/**
+ * Askings of one person in one read: clients make up the ids of sessions, and must not make everybody's read as large as they
+ * like. Further ones go into the next read.
+ */
+const askingsMax = 32;
+
 /** Those who share one read, by person: groups and sessions may differ between their requests. */
 type People = Map<string, Asked[]>;
+
+/** A read that has not begun. */
+type NextRead = { readonly people: People; readonly isFresh: Promise<boolean> };
 
 type OpenRead = ReturnType<Ledger["openRead"]>;
 
 export function createCheck(deps: CheckDeps): Check {
   const { store, ledger, accounts, caps, periods, now, after, paceMs } = deps;
   let lastRead: Promise<unknown> = Promise.resolve();
-  let next: { people: People; isFresh: Promise<boolean> } | undefined;
+  /** In the order in which they will begin: one, unless somebody has asked for more than go into it. */
+  const nextReads: NextRead[] = [];
   let begunAt = -Infinity;
   let lateAt = -Infinity;
   const failureLoggedAt = new Map<string, number>();
@@ -59,23 +72,25 @@ export function createCheck(deps: CheckDeps): Check {
   let applied = 0;
 
   return (asked) => {
-    next ??= nextRead(new Map());
+    const next = nextReads.find(({ people }) => hasRoomFor(asked, people)) ?? furtherRead();
     add(next.people, asked);
     return next.isFresh;
   };
 
-  function nextRead(people: People) {
+  function furtherRead(): NextRead {
+    const people: People = new Map();
     const isFresh = lastRead.then(async () => {
       // A clock that was set back must not make it longer.
       const sinceMs = Math.max(0, now() - begunAt);
       if (sinceMs < paceMs) await new Promise<void>((begin) => after(paceMs - sinceMs, begin));
       begunAt = now();
-      next = undefined;
-      const reading = read([...people.values()].flat());
-      lastRead = reading;
-      return reading;
+      nextReads.shift();
+      return read([...people.values()].flat());
     });
-    return { people, isFresh };
+    lastRead = isFresh;
+    const further = { people, isFresh };
+    nextReads.push(further);
+    return further;
   }
 
   async function read(people: readonly Asked[]): Promise<boolean> {
@@ -125,18 +140,11 @@ export function createCheck(deps: CheckDeps): Check {
       take({ kind: "session", principal, sessionId }, period, cents);
   }
 
-  /** A row of somebody's that no ledger has written (`NaN`) must not fail the check of everybody else. */
   function amountOf(cents: string, row: SpendRow): Money {
-    try {
-      return moneyOf(cents);
-    } catch (error) {
+    return moneyOrZero(cents, (why) => {
       const whose = row.kind === "group" ? row.group : row.principal;
-      tell(
-        "sum",
-        `spend of ${row.kind} ${whose} in ${row.period} counts as 0: ${messageOf(error)}`,
-      );
-      return 0n;
-    }
+      tell("sum", `spend of ${row.kind} ${whose} in ${row.period} counts as 0: ${messageOf(why)}`);
+    });
   }
 
   function tell(subject: string, message: string): void {
@@ -151,15 +159,20 @@ export function createCheck(deps: CheckDeps): Check {
   }
 }
 
+function hasRoomFor(asked: Asked, people: People): boolean {
+  const known = people.get(asked.person.sub);
+  return known === undefined || known.length < askingsMax || isAmong(known, asked);
+}
+
 function add(people: People, asked: Asked): void {
   const known = people.get(asked.person.sub);
   if (known === undefined) people.set(asked.person.sub, [asked]);
-  else if (!known.some((other) => isAlike(other, asked))) known.push(asked);
+  else if (!isAmong(known, asked)) known.push(asked);
 }
 
 /** A person object is one bearer's, so that the same one has the same groups. */
-function isAlike(one: Asked, other: Asked): boolean {
-  return one.person === other.person && one.sessionId === other.sessionId;
+function isAmong(known: readonly Asked[], { person, sessionId }: Asked): boolean {
+  return known.some((other) => other.person === person && other.sessionId === sessionId);
 }
 
 function questionFor(
@@ -167,9 +180,13 @@ function questionFor(
   periods: Periods,
   writer: string,
 ): StandingsQuestion {
+  const groups = new Set<string>();
+  // One person may be in thousands, and is here once for each session.
+  for (const person of new Set(people.map((asked) => asked.person)))
+    for (const group of person.groups) groups.add(group);
   return {
     principals: [...new Set(people.map(({ person }) => person.sub))],
-    groups: [...new Set(people.flatMap(({ person }) => person.groups))],
+    groups: [...groups],
     sessions: people.flatMap(({ person, sessionId }) =>
       sessionId === undefined ? [] : [[person.sub, sessionId] as const],
     ),

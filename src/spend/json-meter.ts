@@ -2,8 +2,9 @@
 import { memberOf } from "../config/mapping.ts";
 import { valueIn } from "../upstream/json.ts";
 import { topLevelFinder } from "../upstream/request/top-level.ts";
-import { type AnswerMeter, noUsage, readUsage, type Usage } from "./usage.ts";
+import { type AnswerMeter, isUnreadable, noUsage, readUsage } from "./usage.ts";
 import { charactersIn, tokensOf } from "./usage-estimate.ts";
+import { othersIn } from "./usage-iterations.ts";
 
 /** Longest answer that is held until its end to be read. Of a longer one only the characters are counted. */
 const heldBytesMax = 64 * 1024 * 1024;
@@ -38,25 +39,29 @@ export function createJsonMeter(inputTokensEstimate: number): AnswerMeter {
     },
     end() {
       if (heldBytes === 0) return undefined;
-      const usage = isHolding ? usageIn(joined(held)) : undefined;
-      if (usage !== undefined) return { usage, isEstimate: false };
+      const told = isHolding ? usageIn(joined(held)) : undefined;
+      const usage = readUsage(told);
+      if (usage !== undefined)
+        return { usage, others: othersIn(told) ?? [], isEstimate: false, isUnreadable: false };
       letGo();
       const outputTokens = tokensOf(characters);
       return {
         usage: { ...noUsage, inputTokens: inputTokensEstimate, outputTokens },
+        others: [],
         isEstimate: true,
+        isUnreadable: isUnreadable(told, usage),
       };
     },
   };
 }
 
 /** Found without building the answer's tree, but where a byte order mark stands before it or a `usage` is given twice. */
-function usageIn(answer: Uint8Array): Usage | undefined {
+function usageIn(answer: Uint8Array): unknown {
   const found = findUsage(answer);
-  if (found.kind !== "object") return readUsage(memberOf(valueIn(utf8.decode(answer)), "usage"));
+  if (found.kind !== "object") return memberOf(valueIn(utf8.decode(answer)), "usage");
   const { usage } = found.members;
   if (usage === undefined) return undefined;
-  return readUsage(valueIn(utf8.decode(answer.subarray(usage.valueStart, usage.valueEnd))));
+  return valueIn(utf8.decode(answer.subarray(usage.valueStart, usage.valueEnd)));
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {

@@ -8,7 +8,13 @@
 // the last batch that the database committed, which while it is away is everything. Nothing is ever added twice.
 import { messageOf } from "../log.ts";
 import type { LedgerStore } from "../store/ledger.ts";
-import { type BacklogBounds, backlogBounds, createBacklog, type Read } from "./backlog.ts";
+import {
+  type BacklogBounds,
+  backlogBounds,
+  type Batch,
+  createBacklog,
+  type Read,
+} from "./backlog.ts";
 import { createIdentityNotes, type Identity } from "./identity-notes.ts";
 import type { Journal } from "./journal.ts";
 import { createJournaling } from "./journaling.ts";
@@ -70,6 +76,9 @@ const collisionsMax = 3;
 /** How long anything waits for the journal, in milliseconds: a disk that hangs does not keep spend from the database. */
 const journalMs = 2_000;
 
+const takenNumbers =
+  "another process has written under this one's numbers, perhaps some of it. Do two processes use one store.journal, or a copy of it?";
+
 export function createLedger(options: LedgerOptions): Ledger {
   const { store, journal, writer, now, after, log, gatherMs, bounds = backlogBounds } = options;
   const backlog = createBacklog(bounds);
@@ -88,6 +97,8 @@ export function createLedger(options: LedgerOptions): Ledger {
   let flushes = 0;
   let retryMs = retryMsMin;
   let collisions = 0;
+  /** The first batch was sent before, and nobody knows what came of that. */
+  let mayBeWritten = false;
   let lastFailure: unknown = "no answer from the database";
   /** `closing`: takes nothing any more. `closed`: does nothing any more. */
   let state: "open" | "closing" | "closed" = "open";
@@ -133,12 +144,32 @@ export function createLedger(options: LedgerOptions): Ledger {
       // At the next tick a batch that is still under way is journaled.
       if (journaling !== undefined) wakeSoon();
       try {
-        await store.apply({ ...batch, writer, entries: entriesOf(batch.tally) });
+        if (await apply(batch)) succeeded();
+        else await abandon(batch, await store.seqOf(writer));
       } catch (error) {
         return failed(error);
       }
-      succeeded();
     } while (isMoreDue());
+  }
+
+  /** Resolves with false when a number of the batch is in the tables, which no try of this ledger's can have put there. */
+  async function apply(batch: Batch): Promise<boolean> {
+    const wasSent = mayBeWritten;
+    mayBeWritten = true;
+    const isAdded = await store.apply({ ...batch, writer, entries: entriesOf(batch.tally) });
+    mayBeWritten = wasSent;
+    return isAdded || wasSent;
+  }
+
+  /**
+   * Somebody else writes as this ledger. How much of the batch they have written nobody can tell, and nothing may be added
+   * twice; what comes after it is sent under numbers beyond theirs.
+   */
+  async function abandon({ tally }: Batch, taken: number): Promise<void> {
+    if (state === "closed") return;
+    report.lost(tally.charged, takenNumbers);
+    backlog.abandon(taken);
+    if (journaling) await atMost(journalMs, journaling.rewrite(), after);
   }
 
   const isMoreDue = () =>
@@ -150,6 +181,7 @@ export function createLedger(options: LedgerOptions): Ledger {
   function succeeded(): void {
     if (state === "closed") return;
     backlog.acknowledge();
+    mayBeWritten = false;
     retryMs = retryMsMin;
     collisions = 0;
     report.written();

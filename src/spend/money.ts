@@ -22,6 +22,20 @@ export function moneyOf(cents: string): Money {
   return sign === "-" ? -units : units;
 }
 
+/**
+ * The same of a row that somebody else may have written: what is no amount (`NaN`) is 0, for one such row must not fail what is
+ * done for everybody.
+ * @param tellWhy hears of text that is no amount
+ */
+export function moneyOrZero(cents: string, tellWhy?: (why: unknown) => void): Money {
+  try {
+    return moneyOf(cents);
+  } catch (error) {
+    tellWhy?.(error);
+    return 0n;
+  }
+}
+
 /** The amount as cents in decimals, as few of them as hold it: `"0"`, `"100.03"`. */
 export function centsText(money: Money): string {
   const digits = (money < 0n ? -money : money).toString().padStart(centDecimals + 1, "0");

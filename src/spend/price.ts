@@ -11,7 +11,7 @@ import {
 import { createPriceOverrides } from "../models/price-overrides.ts";
 import type { ModelRoute } from "../models/resolve.ts";
 import { centDecimals, type Money } from "./money.ts";
-import type { Usage } from "./usage.ts";
+import type { Metered, Usage } from "./usage.ts";
 
 export type Prices = {
   /**
@@ -20,6 +20,11 @@ export type Prices = {
    * @throws RangeError when a price has more decimals than money, which config/pricing-checks.ts lets no configuration have
    */
   costOf(route: ModelRoute, model: string, usage: Usage): Money;
+  /**
+   * The same, with what is billed beside it. Whatever the call's own model did besides, it did at the call's own speed; another
+   * one has its own prices on the same upstream. Each has a prompt of its own, which may be a long one.
+   */
+  costOfAll(route: ModelRoute, model: string, metered: Pick<Metered, "usage" | "others">): Money;
 };
 
 /** Of one token each, and of one search. */
@@ -54,7 +59,7 @@ export function createPrices({ pricing }: Pick<Config, "pricing">): Prices {
   const tariffs = new Map<string, Tariff>();
 
   function tariffOf(route: ModelRoute, model: string): Tariff {
-    // Case never matters; without it, there are no more keys than the operator and the catalog have ids.
+    // Case never matters; without it, there are no more keys than the operator, the catalog and the providers have ids.
     const key = `${route.upstream}\0${route.upstreamModel}\0${model.toLowerCase()}`;
     const known = tariffs.get(key);
     if (known !== undefined) return known;
@@ -98,18 +103,33 @@ export function createPrices({ pricing }: Pick<Config, "pricing">): Prices {
     };
   }
 
+  function costOf(route: ModelRoute, model: string, usage: Usage): Money {
+    const { rates, fastFactor, longPrompt } = tariffOf(route, model);
+    const tokens =
+      BigInt(usage.inputTokens) * rates.input +
+      BigInt(usage.outputTokens) * rates.output +
+      BigInt(usage.cacheReadTokens) * rates.cacheRead +
+      BigInt(usage.cacheWrite5mTokens) * rates.cacheWrite5m +
+      BigInt(usage.cacheWrite1hTokens) * rates.cacheWrite1h;
+    const isLong = longPrompt !== undefined && promptTokensOf(usage) > longPrompt.tokens;
+    const factor = (usage.isFast ? fastFactor : 1n) * (isLong ? longPrompt.factor : 1n);
+    return tokens * factor + BigInt(usage.webSearches) * rates.webSearch;
+  }
+
   return {
-    costOf(route, model, usage) {
-      const { rates, fastFactor, longPrompt } = tariffOf(route, model);
-      const tokens =
-        BigInt(usage.inputTokens) * rates.input +
-        BigInt(usage.outputTokens) * rates.output +
-        BigInt(usage.cacheReadTokens) * rates.cacheRead +
-        BigInt(usage.cacheWrite5mTokens) * rates.cacheWrite5m +
-        BigInt(usage.cacheWrite1hTokens) * rates.cacheWrite1h;
-      const isLong = longPrompt !== undefined && promptTokensOf(usage) > longPrompt.tokens;
-      const factor = (usage.isFast ? fastFactor : 1n) * (isLong ? longPrompt.factor : 1n);
-      return tokens * factor + BigInt(usage.webSearches) * rates.webSearch;
+    costOf,
+    costOfAll(route, model, { usage, others }) {
+      let cost = costOf(route, model, usage);
+      for (const other of others)
+        cost +=
+          other.model === undefined
+            ? costOf(route, model, { ...other.usage, isFast: usage.isFast })
+            : costOf(
+                { upstream: route.upstream, upstreamModel: other.model },
+                other.model,
+                other.usage,
+              );
+      return cost;
     },
   };
 }

@@ -1,6 +1,7 @@
 // A call on its way, as far as money goes: the most that it may cost is held on every account that will pay for it, and given
 // back when it is known what it did cost, which is then charged, once. Whether a call may go on its way is spend.ts's.
 import { audit } from "../audit.ts";
+import { log } from "../log.ts";
 import type { ModelRoute } from "../models/resolve.ts";
 import type { Principal } from "../session.ts";
 import type { MessagesCall } from "../upstream/request/call.ts";
@@ -14,7 +15,8 @@ import type { Prices } from "./price.ts";
 import { isSpokenFor, type Standing } from "./standing.ts";
 import type { Standings } from "./standings.ts";
 import { standingHeaders } from "./told.ts";
-import { noUsage, type Usage } from "./usage.ts";
+import { atMost, type Timer } from "./timer.ts";
+import { type Metered, noUsage, type Usage } from "./usage.ts";
 
 /** Who asks, in which session, under which request id. */
 export type Asking = {
@@ -47,7 +49,10 @@ export type Reservation = {
     route: ModelRoute,
     countInput: () => Promise<number | undefined>,
   ): Promise<Response>;
-  /** The client gave up the call, and the provider bills what it had read until then: as much as it will have counted. */
+  /**
+   * The client gave up the call, and the provider bills what it had read until then: as much as it will have counted, or what the
+   * body is estimated at where it cannot tell.
+   */
   givenUp(inputTokens: Promise<number | undefined>, route: ModelRoute): void;
   /** It came to nothing. Without effect on a call that was answered or given up. */
   release(): void;
@@ -65,23 +70,63 @@ export type ReservationDeps = {
   /** Whether each charge is audited, for the groups that calls are billed to. */
   auditsCharges: boolean;
   periods: () => Periods;
+  after: Timer;
 };
 
-/**
- * Makes reservations.
- * @returns a function of who asks, the call, where its cost is added up, and the standing to tell the client of
- */
-export function createReservations(
-  deps: ReservationDeps,
-): (
-  asking: Asking,
-  metered: MeteredCall,
-  standings: Standings,
-  told: Standing | undefined,
-) => Reservation {
-  const { accounts, ledger, prices } = deps;
+/** What a call used, of its own model and of others that it called. */
+type Used = Pick<Metered, "usage" | "others">;
 
-  return (asking, { call, routes, audited }, { account, session, ofSession, pools }, told) => {
+export type Reservations = {
+  /**
+   * @param standings where the cost is added up
+   * @param told the standing to tell the client of
+   */
+  readonly make: (
+    asking: Asking,
+    metered: MeteredCall,
+    standings: Standings,
+    told: Standing | undefined,
+  ) => Reservation;
+  /** Waits for counts that charges wait for, so many milliseconds at most; then charges what the bodies are estimated at. */
+  close(timeoutMs: number): Promise<void>;
+};
+
+export function createReservations(deps: ReservationDeps): Reservations {
+  const { accounts, ledger, prices } = deps;
+  /** Charges that wait for a count, and how each is made without. */
+  const counting = new Map<Promise<void>, () => void>();
+  let isWarned = false;
+
+  function whenCounted(
+    counted: Promise<number | undefined>,
+    charge: (inputTokens?: number) => void,
+  ): void {
+    const charged = counted.then(
+      (inputTokens) => finish(inputTokens),
+      () => finish(),
+    );
+    const finish = (inputTokens?: number) => {
+      if (counting.delete(charged)) charge(inputTokens);
+    };
+    counting.set(charged, finish);
+  }
+
+  function warnOnce({ upstream }: ModelRoute): void {
+    if (isWarned) return;
+    isWarned = true;
+    log.warn(
+      `usage metering: upstream '${upstream}' sent a usage object that does not match the API's shape; what such answers cost ` +
+        "may be under-counted. Logged once per process",
+    );
+  }
+
+  async function close(timeoutMs: number): Promise<void> {
+    await atMost(timeoutMs, Promise.allSettled(counting.keys()), deps.after);
+    for (const finish of counting.values()) finish();
+  }
+
+  const make: Reservations["make"] = (asking, { call, routes, audited }, standings, told) => {
+    const { account, session, ofSession, pools } = standings;
     const pool = pools.find((standing) => !isSpokenFor(standing)) ?? pools[0];
     const held = [account, session, pool?.account].filter((entry) => entry !== undefined);
     const hold = accounts.hold(held, deps.reserves ? mostOf(call, routes, prices) : 0n);
@@ -90,9 +135,9 @@ export function createReservations(
     /** Whether an answer is to be charged, however long it streams. */
     let isTaken = false;
 
-    function charge(usage: Usage, route: ModelRoute): void {
+    function charge(used: Used, route: ModelRoute): void {
       try {
-        settle(prices.costOf(route, model, usage), usage);
+        settle(prices.costOfAll(route, model, used), used.usage);
       } finally {
         // Last: who waits for it finds what was spent.
         hold.release();
@@ -118,10 +163,9 @@ export function createReservations(
     return {
       givenUp(counted, route) {
         isTaken = true;
-        counted.then((inputTokens) => {
-          if (inputTokens === undefined) hold.release();
-          else charge({ ...noUsage, inputTokens }, route);
-        }, hold.release);
+        whenCounted(counted, (inputTokens = inputTokensEstimate) =>
+          charge({ usage: { ...noUsage, inputTokens }, others: [] }, route),
+        );
       },
       release() {
         if (!isTaken) hold.release();
@@ -136,10 +180,11 @@ export function createReservations(
           inputTokensEstimate,
           onEnd(metered) {
             if (metered === undefined) return hold.release();
-            const { usage, isEstimate } = metered;
-            if (!isEstimate || count === undefined) return charge(usage, route);
-            void count().then((inputTokens = usage.inputTokens) =>
-              charge({ ...usage, inputTokens }, route),
+            const { usage, others, isEstimate, isUnreadable } = metered;
+            if (isUnreadable) warnOnce(route);
+            if (!isEstimate || count === undefined) return charge(metered, route);
+            whenCounted(count(), (inputTokens = usage.inputTokens) =>
+              charge({ usage: { ...usage, inputTokens }, others }, route),
             );
           },
         });
@@ -150,6 +195,8 @@ export function createReservations(
       },
     };
   };
+
+  return { make, close };
 }
 
 function chargeEvent(
@@ -171,7 +218,7 @@ function chargeEvent(
     output_tokens: usage.outputTokens,
     ...(cacheReadTokens > 0 && { cache_read_input_tokens: cacheReadTokens }),
     ...(cacheWriteTokens > 0 && { cache_creation_input_tokens: cacheWriteTokens }),
-    // For reading: the ledger has all decimals.
+    // For reading: the ledger has all decimals. Of calls to other models within this one only the cost is in here.
     cents: Number(Number(centsText(cost)).toFixed(auditedDecimals)),
   } as const;
 }

@@ -8,7 +8,7 @@ import type { Person } from "./caps.ts";
 import type { Check } from "./check.ts";
 import type { Identity, Ledger } from "./ledger.ts";
 import type { Periods } from "./periods.ts";
-import type { Asking, createReservations, MeteredCall, Reservation } from "./reservation.ts";
+import type { Asking, MeteredCall, Reservation, Reservations } from "./reservation.ts";
 import { spokenFor, type WaitForRoom } from "./room.ts";
 import { isUsedUp, lastToReset, type Standing, toTell } from "./standing.ts";
 import type { createStandings, Standings } from "./standings.ts";
@@ -37,7 +37,7 @@ export type SpendDeps = {
   check: Check;
   ledger: Pick<Ledger, "add">;
   standingsOf: ReturnType<typeof createStandings>;
-  reservation: ReturnType<typeof createReservations>;
+  reservation: Reservations["make"];
   waitForRoom: WaitForRoom;
   /** enforcement.* */
   failClosed: boolean;
@@ -47,6 +47,9 @@ export type SpendDeps = {
   /** Milliseconds since the epoch. */
   now: () => number;
 };
+
+/** What was read longer ago, in milliseconds, is read again before anything is sent. */
+const seenMsMax = 1_000;
 
 export function createSpend(deps: SpendDeps): Spend {
   const { check, ledger, reservation, blockedMessage, periods, now } = deps;
@@ -77,25 +80,27 @@ export function createSpend(deps: SpendDeps): Spend {
       const person = personOf(asking.principal);
       identify(asking.principal, person);
       const sessionId = asking.sessionId === undefined ? undefined : storable(asking.sessionId);
-      const isFresh = await check({ person, sessionId });
       const limits = () => deps.standingsOf(person, sessionId, periods());
-      const found = limits();
-      refuseUsedUp(found, asking);
-      if (!isFresh && deps.failClosed) {
-        const { requestId: request_id } = asking;
-        audit({
-          evt: "spend.blocked",
-          request_id,
-          sub: asking.principal.sub,
-          cause: "store_error",
-        });
-        throw limitUnavailable(blockedMessage);
-      }
+      const look = async () => {
+        const isFresh = await check({ person, sessionId });
+        refuseUsedUp(limits(), asking);
+        if (!isFresh && deps.failClosed) refuseUnread(asking);
+        return { isFresh, at: now() };
+      };
+      let seen = await look();
       return {
-        reserve: (metered, signal) =>
-          reserve(asking, limits, signal, (standings) =>
-            reservation(asking, metered, standings, isFresh ? toTell(standings.own) : undefined),
-          ),
+        async reserve(metered, signal) {
+          // The body comes after the first look, and takes as long as its sender likes.
+          if (Math.abs(now() - seen.at) > seenMsMax) seen = await look();
+          return reserve(asking, limits, signal, (standings) =>
+            reservation(
+              asking,
+              metered,
+              standings,
+              seen.isFresh ? toTell(standings.own) : undefined,
+            ),
+          );
+        },
       };
     },
 
@@ -116,6 +121,16 @@ export function createSpend(deps: SpendDeps): Spend {
     if (told === undefined) return;
     blocked(asking, "over_limit", told, emptyPools);
     throw limitReached(told, { blockedMessage, now: now() });
+  }
+
+  function refuseUnread({ principal, requestId }: Asking): never {
+    audit({
+      evt: "spend.blocked",
+      request_id: requestId,
+      sub: principal.sub,
+      cause: "store_error",
+    });
+    throw limitUnavailable(blockedMessage);
   }
 
   /** @param take makes the reservation: in the same breath that finds room for it, or two requests could find the same room. */

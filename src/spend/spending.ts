@@ -31,6 +31,9 @@ export type Spending = {
 /** Milliseconds between two reads of what bears on requests. */
 const checkPaceMs = 2;
 
+/** How long charges wait for counts when the process ends, in milliseconds. */
+const countsMs = 2_000;
+
 /** Milliseconds between two batches of what was settled. */
 const settleGatherMs = 10;
 
@@ -63,6 +66,15 @@ export function openSpending(
   const accounts = createAccounts();
   const caps = createKnownCaps();
   const periods = createCalendar(now);
+  const reservations = createReservations({
+    accounts,
+    ledger,
+    prices: createPrices(config),
+    reserves,
+    auditsCharges: admin.billing_group_tag !== undefined,
+    periods,
+    after,
+  });
   const spend = createSpend({
     check: createCheck({
       store: store.standings,
@@ -76,14 +88,7 @@ export function openSpending(
     }),
     ledger,
     standingsOf: createStandings({ accounts, caps, groupLimitMode }),
-    reservation: createReservations({
-      accounts,
-      ledger,
-      prices: createPrices(config),
-      reserves,
-      auditsCharges: admin.billing_group_tag !== undefined,
-      periods,
-    }),
+    reservation: reservations.make,
     waitForRoom: createWaitForRoom({ accounts, after }),
     failClosed,
     reserves,
@@ -103,6 +108,9 @@ export function openSpending(
     usage: createUsageEndpoint(spend, { periods }),
     adminApi: (sessions) =>
       createAdminApi({ admin, sessions, limits: store.limits, effective, now }),
-    close: (timeoutMs) => ledger.close(timeoutMs),
+    async close(timeoutMs) {
+      await reservations.close(Math.min(timeoutMs, countsMs));
+      await ledger.close(timeoutMs);
+    },
   };
 }

@@ -7,8 +7,8 @@ import { memberOf } from "../config/mapping.ts";
 import { createTail } from "../upstream/answer/tail.ts";
 import { valueIn } from "../upstream/json.ts";
 import { createStreamUsage } from "./stream-usage.ts";
-import type { AnswerMeter } from "./usage.ts";
-import { charactersIn } from "./usage-estimate.ts";
+import { type AnswerMeter, type Metered, noUsage } from "./usage.ts";
+import { charactersIn, tokensOf } from "./usage-estimate.ts";
 
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
@@ -28,6 +28,9 @@ const eventField = Buffer.from("event:");
 const usualStart = /^\{"type": ?"([\w.-]{1,64})"/;
 const usualStartBytesMax = 80;
 
+/** How a stream may begin before its first event: with a comment, or a field that says nothing of one. */
+const streamStart = /^(?:id|retry)?:/;
+
 /** A piece of an answer with no text in it: what an event has beside the text. */
 const bareDelta =
   '{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":""}}';
@@ -39,13 +42,23 @@ const utf8 = new TextDecoder();
  *
  * Line ends are LF or CRLF; a lone CR, which the standard allows and nobody sends, is none. Of an event's data one line is read:
  * no provider writes more.
+ *
+ * What came under a stream's name and is none, as with a coding that nobody undid, has cost something all the same, and is
+ * estimated by its bytes: it does not begin as streams do, and no line in it is one of an event. (The reference charges nothing.)
+ * Streams of nothing but comments, pings and errors are free.
+ * @param inputTokensEstimate what the call had the model read, should this be no stream
  */
-export function createStreamMeter(): AnswerMeter {
+export function createStreamMeter(inputTokensEstimate: number): AnswerMeter {
   const usage = createStreamUsage();
   const tail = createTail(lineBytesMax);
   /** Offset in the next chunk, with what is kept before it, up to which there is no line end. */
   let searchFrom = 0;
   let isFirstLine = true;
+  let bytesRead = 0;
+  /** Something in it that is not blank. */
+  let isAnything = false;
+  /** Of which something is as in an event stream. */
+  let isEvents = false;
   /** The line that is arriving is longer than is looked at, and has been read. */
   let isRestOfLine = false;
   /** Of the event that is arriving. */
@@ -62,13 +75,20 @@ export function createStreamMeter(): AnswerMeter {
       isFirstLine = false;
       if (startsWith(bytes, start, end, byteOrderMark)) start += byteOrderMark.length;
     }
+    // Only where it begins: among the lines of bytes that are no text at all, some have a colon first, too.
+    if (!isAnything && start < end) {
+      isAnything = true;
+      isEvents = streamStart.test(latin1Of(bytes, start, Math.min(end, start + typeBytesMax)));
+    }
     if (start === end) {
       type = undefined;
       hasData = false;
     } else if (startsWith(bytes, start, end, dataField)) {
       if (!hasData) readData(bytes, valueStart(bytes, start + dataField.length), end);
       hasData = true;
+      isEvents = true;
     } else if (startsWith(bytes, start, end, eventField)) {
+      isEvents = true;
       const typeStart = start + eventField.length;
       type = latin1Of(bytes, typeStart, Math.min(end, typeStart + typeBytesMax)).trim();
     }
@@ -87,9 +107,20 @@ export function createStreamMeter(): AnswerMeter {
     else usage.delta(event);
   }
 
+  function estimate(): Metered {
+    const outputTokens = tokensOf(bytesRead);
+    return {
+      usage: { ...noUsage, inputTokens: inputTokensEstimate, outputTokens },
+      others: [],
+      isEstimate: true,
+      isUnreadable: false,
+    };
+  }
+
   return {
     read(chunk) {
       const bytes = tail.join(chunk);
+      bytesRead += chunk.length;
       let lineStart = 0;
       let lineEnd = bytes.indexOf(lineFeed, searchFrom);
       while (lineEnd !== -1) {
@@ -109,7 +140,7 @@ export function createStreamMeter(): AnswerMeter {
     end() {
       const rest = tail.join(new Uint8Array());
       if (rest.length > 0) readLine(rest, 0, rest.length);
-      return usage.sum();
+      return usage.sum() ?? (isAnything && !isEvents ? estimate() : undefined);
     },
   };
 }

@@ -2,8 +2,17 @@
 // it wrote in `message_delta`, which counts from the beginning each time it comes. How events are found in the bytes is
 // stream-meter.ts's.
 import { memberOf } from "../config/mapping.ts";
-import { type Metered, toldInPart, type ToldUsage, toldWhole, usageOf } from "./usage.ts";
+import {
+  isUnreadable,
+  type Metered,
+  type OtherUsage,
+  toldInPart,
+  type ToldUsage,
+  toldWhole,
+  usageOf,
+} from "./usage.ts";
 import { tokensOf } from "./usage-estimate.ts";
+import { othersIn } from "./usage-iterations.ts";
 
 export type StreamUsage = {
   /** A `message_start`. */
@@ -36,22 +45,34 @@ const nothingTold: ToldUsage = {
 };
 
 /**
- * The usage of one stream. An event without one, or with one that cannot be read, counts as if it were not there.
+ * The usage of one stream. An event without one, or with one that cannot be read, counts as if it were not there; of the latter
+ * it is told that there was one.
  *
  * A turn that uses the provider's own tools is several calls to the model, and its `message_delta` then tells more input than
  * its start did: the largest count holds. A further `message_start` begins again. Output is what the last `message_delta` says
- * (a start's is where the model was then), and is estimated by what was written when none came.
+ * (a start's is where the model was then), and is estimated by what was written when none came. Of the lists of iterations, too,
+ * the last one holds.
  */
 export function createStreamUsage(): StreamUsage {
   let isEmpty = true;
   let told = nothingTold;
+  let others: readonly OtherUsage[] = [];
+  let isAnyUnreadable = false;
   let charactersWritten = 0;
+
+  /** Takes note of a `usage` as it was sent, and as it was read. */
+  function note(value: unknown, usage: ToldUsage | undefined): void {
+    if (isUnreadable(value, usage)) isAnyUnreadable = true;
+    if (usage !== undefined) others = othersIn(value) ?? others;
+    isEmpty &&= usage === undefined && !isAnyUnreadable;
+  }
 
   return {
     start(event) {
-      const usage = toldWhole(memberOf(memberOf(event, "message"), "usage"));
+      const value = memberOf(memberOf(event, "message"), "usage");
+      const usage = toldWhole(value);
+      note(value, usage);
       if (usage === undefined) return;
-      isEmpty = false;
       told = {
         ...usage,
         inputTokens: usage.inputTokens ?? told.inputTokens,
@@ -61,9 +82,10 @@ export function createStreamUsage(): StreamUsage {
       };
     },
     delta(event) {
-      const usage = toldInPart(memberOf(event, "usage"));
+      const value = memberOf(event, "usage");
+      const usage = toldInPart(value);
+      note(value, usage);
       if (usage === undefined) return;
-      isEmpty = false;
       const grown = growing.map((count) => [count, larger(told[count], usage[count])]);
       told = {
         ...told,
@@ -81,7 +103,9 @@ export function createStreamUsage(): StreamUsage {
       const { outputTokens = tokensOf(charactersWritten) } = told;
       return {
         usage: usageOf({ ...told, outputTokens }),
+        others,
         isEstimate: told.outputTokens === undefined,
+        isUnreadable: isAnyUnreadable,
       };
     },
   };

@@ -1,5 +1,6 @@
 // What a call used, as the Messages API reports it: how it is told by a `usage` object, and what a reader of answers that finds
-// it must offer. What it costs is price.ts's; those readers are json-meter.ts and stream-meter.ts.
+// it must offer. What it costs is price.ts's; those readers are json-meter.ts and stream-meter.ts; what `usage` tells of further
+// calls to models is usage-iterations.ts's.
 import { isMapping, memberOf } from "../config/mapping.ts";
 
 /** Token counts of one call: whole numbers from 0. No class is contained in another one. */
@@ -25,8 +26,19 @@ export const noUsage: Usage = {
   isFast: false,
 };
 
-/** What a call used; `isEstimate` when the answer did not say, or was cut before it said all. */
-export type Metered = { readonly usage: Usage; readonly isEstimate: boolean };
+/** What the provider bills beside a call's own usage, at the prices of `model`: undefined for that of the call. */
+export type OtherUsage = { readonly model: string | undefined; readonly usage: Usage };
+
+/** What a call used. */
+export type Metered = {
+  readonly usage: Usage;
+  /** None, as a rule. */
+  readonly others: readonly OtherUsage[];
+  /** The answer did not say, or was cut before it said all. */
+  readonly isEstimate: boolean;
+  /** A `usage` was there that could not be read, so that this may be too little. */
+  readonly isUnreadable: boolean;
+};
 
 /** Looks at one answer. Takes any bytes, split anywhere, and never throws. */
 export type AnswerMeter = {
@@ -59,6 +71,11 @@ export type ToldUsage = {
 export function readUsage(value: unknown): Usage | undefined {
   const told = toldWhole(value);
   return told && usageOf(told);
+}
+
+/** Whether it is a `usage` at all that could not be read: null and what is left out are none. */
+export function isUnreadable(value: unknown, read: Usage | ToldUsage | undefined): boolean {
+  return read === undefined && value !== undefined && value !== null;
 }
 
 /** The same, field by field. */

@@ -23,7 +23,8 @@ const idleSeconds = 240;
 
 /**
  * Connects, migrates, and resolves with the store. PostgreSQL 11 or newer, directly or through pgbouncer in any pool mode.
- * Connecting is tried three times; what waiting cannot mend (no such database, no permission) fails at once.
+ * Connecting is tried three times; what waiting cannot mend (no such database, another encoding than UTF-8, no permission)
+ * fails at once.
  * @throws Error naming store.postgres_url and the cause, without the password.
  */
 export async function openPostgres(
@@ -61,13 +62,16 @@ function clientOptions(config: StoreConfig): ClientOptions {
   };
 }
 
-/** Migrates, which on a migrated database is one query: the first contact and the check of the schema are the same. */
+/** Two queries on a migrated database, the first contact being the one that asks for its encoding. */
 async function prepare(
   database: Database,
   { retryMs, timeoutSeconds }: { retryMs: number; timeoutSeconds: number },
 ): Promise<void> {
+  let encoding = "";
   for (let attempt = 1; ; attempt += 1) {
     try {
+      encoding = await encodingOf(database);
+      if (!fittingEncodings.has(encoding)) break;
       return await migrate(database);
     } catch (error) {
       const cause = causeOf(error);
@@ -89,6 +93,22 @@ async function prepare(
       await Bun.sleep(retryMs);
     }
   }
+  throw new Error(
+    `the database's encoding is ${encoding} (store.postgres_url), and names come in every script. The gateway needs ` +
+      `UTF8: create the database with "create database … encoding 'UTF8' template template0"`,
+  );
+}
+
+/**
+ * Any other lacks characters, so that one person's group would fail a statement that many share. SQL_ASCII, which a cluster may
+ * have that was made without a locale, keeps all bytes as they are.
+ */
+const fittingEncodings: ReadonlySet<string> = new Set(["UTF8", "SQL_ASCII"]);
+
+async function encodingOf(database: Database): Promise<string> {
+  const [row] = await database.query<{ encoding: string }>`
+    select current_setting('server_encoding') as encoding`;
+  return row?.encoding ?? "";
 }
 
 /**

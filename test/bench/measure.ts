@@ -5,7 +5,7 @@ import { cpuMicroseconds, run, type Server } from "./processes.ts";
 import type { StreamJob, StreamResult } from "./stream-client.ts";
 import { runWrk, type Tools } from "./tools.ts";
 
-/** Kept-alive connections that send request bodies at the same time. */
+/** Kept-alive connections that send request bodies at the same time, unless a case has its own. */
 export const connections = 16;
 /** All streams of a round are opened within this time. */
 export const openWithinMs = 200;
@@ -31,11 +31,17 @@ export type StreamRound = {
 export async function bodyRound(
   tools: Tools,
   server: Server,
-  load: { seconds: number; bodyPath: string; headers: Record<string, string>; directory: string },
+  load: {
+    seconds: number;
+    bodyPath: string;
+    headers: Record<string, string>;
+    directory: string;
+    connections: number;
+  },
 ): Promise<BodyRound> {
   const before = cpuMicroseconds(server.pid);
   const scriptPath = join(load.directory, "wrk.lua");
-  const result = await runWrk(tools, { ...load, port: server.port, connections, scriptPath });
+  const result = await runWrk(tools, { ...load, port: server.port, scriptPath });
   const cpu = cpuMicroseconds(server.pid) - before;
   return {
     requestsPerSecond: result.requests / result.seconds,

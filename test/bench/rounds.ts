@@ -3,7 +3,13 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type BodyCase, type StreamCase, stream, streamBody } from "./comparisons.ts";
-import { type BodyRound, bodyRound, type StreamRound, streamRound } from "./measure.ts";
+import {
+  type BodyRound,
+  bodyRound,
+  connections as usualConnections,
+  type StreamRound,
+  streamRound,
+} from "./measure.ts";
 import type { Plan } from "./options.ts";
 import type { Server } from "./processes.ts";
 import { each, type Row, type Rounds, row, type Side, sides, type Target } from "./report.ts";
@@ -43,16 +49,19 @@ export async function measureBodies(
     rounds: each<BodyRound[]>(() => []),
   }));
   for (const { bodyPath, body } of cases) writeFileSync(bodyPath, body);
-  const measure = (side: Side, bodyPath: string, seconds: number) =>
-    bodyRound(tools, servers[side], { ...load, bodyPath, seconds });
+  const measure = (
+    side: Side,
+    { bodyPath, connections = usualConnections }: { bodyPath: string; connections?: number },
+    seconds: number,
+  ) => bodyRound(tools, servers[side], { ...load, bodyPath, connections, seconds });
 
   // A just-started process compiles its hot paths first: a second of each body is not counted.
-  for (const { bodyPath } of cases) {
-    for (const side of sides) await measure(side, bodyPath, 1);
+  for (const of of cases) {
+    for (const side of sides) await measure(side, of, 1);
   }
   for (let round = 0; round < plan.bodyRounds; round += 1) {
-    for (const { bodyPath, rounds } of cases) {
-      for (const side of sides) rounds[side].push(await measure(side, bodyPath, plan.bodySeconds));
+    for (const of of cases) {
+      for (const side of sides) of.rounds[side].push(await measure(side, of, plan.bodySeconds));
     }
   }
   return cases.map(({ name, rounds, cpu }) => ({

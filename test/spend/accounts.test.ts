@@ -127,6 +127,23 @@ describe("accounts beyond the bound", () => {
     expect(accounts.of(bob).spentIn(month)).toBe(0n);
   });
 
+  test("of sessions have a bound of their own, and take nobody else's place", () => {
+    const accounts = createAccounts(4, 8);
+    accounts.of(ada).read(month, 1n);
+    accounts.of(eng).read(month, 2n);
+    const sessionOf = (index: number) =>
+      accounts.of({ kind: "session", principal: "ada", sessionId: `s${index}` });
+    for (let index = 0; index < 50; index += 1) sessionOf(index).read(month, 3n);
+    expect([49, 42, 41, 0].map((index) => sessionOf(index).spentIn(month))).toEqual([
+      3n,
+      3n,
+      0n,
+      0n,
+    ]);
+    expect(accounts.of(ada).spentIn(month)).toBe(1n);
+    expect(accounts.of(eng).spentIn(month)).toBe(2n);
+  });
+
   test("are never the one that was just asked for, should all others be held", () => {
     const accounts = createAccounts(2);
     for (const owner of names(5)) accounts.hold([accounts.of(owner)], 1n);

@@ -57,6 +57,14 @@ test.each(asked)("%s", async (_name, headers, expected) => {
   expect(await credentials(new Headers(headers))).toEqual(expected as never);
 });
 
+test("a person is named as the database can keep it", async () => {
+  const authorization = await bearer(["platform-finops"], "a\0da\ud800");
+  expect(await credentials(new Headers({ authorization }))).toEqual({
+    actor: "oidc:a\ufffdda\ufffd",
+    mayWrite: true,
+  });
+});
+
 test("a key of both lists may write", async () => {
   const both = createCredentials(
     { ...admin, read_keys: [{ id: "also", key: writeKey }] },

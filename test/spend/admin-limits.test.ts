@@ -132,6 +132,18 @@ describe("a pooled budget", () => {
     expect((await scene.post({ scope: group("ops"), amount: "1" })).json.pooled_budget).toBeNull();
   });
 
+  test("of which no amount is spent (`NaN`) is shown with 0, and can be changed", async () => {
+    const body = { scope: group("eng"), amount: "100", pooled_budget: { amount: "50" } };
+    await scene.post(body);
+    await scene.database.query`
+      insert into pooled_spend (rbac_group_id, period, cents) values ('eng', '2026-11', 'NaN')`;
+    for (const { status, json } of [await scene.ask(""), await scene.post(body)]) {
+      expect(status).toBe(200);
+      const [limit] = json.data ?? [json];
+      expect(limit.pooled_budget.period_to_date_spend).toBe("0");
+    }
+  });
+
   test("that does not fit what is stored is refused and changes nothing", async () => {
     const body = { scope: group("eng"), amount: "100", pooled_budget: { amount: "50" } };
     const { json } = await scene.post(body);

@@ -44,6 +44,16 @@ describe("the trail", () => {
     expect((await scene.ask("/audit?after_id=0")).json).toEqual({ data: [], has_more: false });
   });
 
+  test("names an administrator whose `sub` no database stores", async () => {
+    const bearer = await scene.bearerOf("a\0da", ["platform-finops"]);
+    const { status } = await scene.post(
+      { scope: person("ada"), amount: "1", period: "daily" },
+      { bearer },
+    );
+    expect(status).toBe(200);
+    expect((await scene.ask("/audit")).json.data[0].actor).toBe("oidc:a\ufffdda");
+  });
+
   test("is refused with a wrong parameter", async () => {
     for (const id of ["x", "-1", "1.5", "1e3", "", "%205", "9223372036854775807"]) {
       const answer = await scene.ask(`/audit?after_id=${id}`);

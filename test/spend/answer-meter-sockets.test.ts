@@ -4,13 +4,14 @@ import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import type { Socket } from "bun";
 import { connect } from "node:net";
 import { meterAnswer } from "../../src/spend/answer-meter.ts";
-import { type Metered, noUsage } from "../../src/spend/usage.ts";
+import type { Metered } from "../../src/spend/usage.ts";
 import { passThrough } from "../../src/upstream/answer/pass-through.ts";
+import { estimateOf, toldOf } from "./metered.ts";
 
 const inputTokensEstimate = 7;
 const start = 'data: {"type":"message_start","message":{"usage":{"input_tokens":10}}}\n\n';
 const delta = 'data: {"type":"message_delta","usage":{"output_tokens":5}}\n\n';
-const startedOnly = { usage: { ...noUsage, inputTokens: 10 }, isEstimate: true };
+const startedOnly = estimateOf({ inputTokens: 10 });
 
 /** What the upstream does on a connection once it has been asked, and that connection. */
 let answer: (socket: Socket) => void | Promise<void>;
@@ -107,10 +108,8 @@ describe("a client reads the same with and without the meter", () => {
   const stream = "text/event-stream";
   const whole = "and stays";
   const cut = "and closes";
-  const estimated = (characters: number) => ({
-    usage: { ...noUsage, inputTokens: 7, outputTokens: Math.ceil(characters / 4) },
-    isEstimate: true,
-  });
+  const estimated = (characters: number) =>
+    estimateOf({ inputTokens: 7, outputTokens: Math.ceil(characters / 4) });
 
   test.each([
     ["JSON at once", [`${head(json, "content-length: 2")}{}`], whole, estimated(2)],
@@ -118,7 +117,7 @@ describe("a client reads the same with and without the meter", () => {
       "JSON in parts",
       [head(json, "content-length: 20"), '{"usage": ', "{       }}"],
       whole,
-      { usage: noUsage, isEstimate: false },
+      toldOf({}),
     ],
     ["JSON cut after its head", [head(json, "content-length: 20")], cut, undefined],
     [
@@ -139,7 +138,7 @@ describe("a client reads the same with and without the meter", () => {
       "a stream",
       [chunked(stream), chunkOf(start), chunkOf(delta), lastChunk],
       whole,
-      { usage: { ...noUsage, inputTokens: 10, outputTokens: 5 }, isEstimate: false },
+      toldOf({ inputTokens: 10, outputTokens: 5 }),
     ],
     ["a stream cut after its head", [chunked(stream)], cut, undefined],
     ["a stream cut between events", [chunked(stream), chunkOf(start)], cut, startedOnly],
@@ -187,7 +186,7 @@ test("an answer that is not streamed goes on as it arrives, too", async () => {
   more();
   expect(Buffer.from((await reader?.read())?.value ?? []).toString()).toBe("{       }}");
   expect((await reader?.read())?.done).toBe(true);
-  expect(told).toEqual([{ usage: noUsage, isEstimate: false }]);
+  expect(told).toEqual([toldOf({})]);
 });
 
 test("the report is there before the client has the end of its answer", async () => {
@@ -199,7 +198,7 @@ test("the report is there before the client has the end of its answer", async ()
       )(socket);
     told.length = 0;
     await (await fetch(metering.url, { method: "POST" })).bytes();
-    expect(told).toEqual([{ usage: noUsage, isEstimate: false }]);
+    expect(told).toEqual([toldOf({})]);
   }
 });
 

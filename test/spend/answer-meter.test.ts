@@ -5,6 +5,7 @@ import * as fc from "fast-check";
 import { meterAnswer } from "../../src/spend/answer-meter.ts";
 import { type Metered, noUsage } from "../../src/spend/usage.ts";
 import { splitAt } from "../support/frames.ts";
+import { estimateOf, toldOf } from "./metered.ts";
 
 const json = { headers: { "content-type": "application/json" } };
 const eventStream = { headers: { "content-type": "text/event-stream; charset=utf-8" } };
@@ -78,34 +79,29 @@ test("a stream that was over before anybody read it is told of whole, however it
 describe("an answer that is not streamed", () => {
   const used = { ...noUsage, inputTokens: 10, outputTokens: 5 };
   const usage = { input_tokens: 10, output_tokens: 5 };
-  const estimated = (characters: number) => ({
-    usage: { ...noUsage, inputTokens: 7, outputTokens: Math.ceil(characters / 4) },
-    isEstimate: true,
-  });
+  const estimated = (characters: number) =>
+    estimateOf({ inputTokens: 7, outputTokens: Math.ceil(characters / 4) });
 
   test("used what its usage says", async () => {
     const told = await metered(JSON.stringify({ content: [{ usage: {} }], usage }));
-    expect(told).toEqual([{ usage: used, isEstimate: false }]);
+    expect(told).toEqual([toldOf(used)]);
   });
 
   test("is read whatever it says it is, and behind a byte order mark", async () => {
     const body = JSON.stringify({ usage });
     for (const type of ["text/plain", "TEXT/EVENT-STREAM", ""])
-      expect(await metered(body, { headers: { "content-type": type } })).toEqual([
-        { usage: used, isEstimate: false },
-      ]);
-    expect(await metered(`\ufeff${body}`)).toEqual([{ usage: used, isEstimate: false }]);
+      expect(await metered(body, { headers: { "content-type": type } })).toEqual([toldOf(used)]);
+    expect(await metered(`\ufeff${body}`)).toEqual([toldOf(used)]);
   });
 
   test("with two usages used what the last one says, as whoever parses it will find", async () => {
     const body = `{"usage":{"input_tokens":1},"usage":${JSON.stringify(usage)}}`;
-    expect(await metered(body)).toEqual([{ usage: used, isEstimate: false }]);
+    expect(await metered(body)).toEqual([toldOf(used)]);
   });
 
   test("is estimated by its characters when its usage does not say", async () => {
     for (const body of [
       '{"usage":null}',
-      '{"usage":{"input_tokens":-5}}',
       '{"message":{"usage":{"input_tokens":5}}}',
       '[{"usage":{"input_tokens":5}}]',
       "<html>héllo 😀</html>",
@@ -113,6 +109,19 @@ describe("an answer that is not streamed", () => {
       " ",
     ])
       expect(await metered(body)).toEqual([estimated(body.length)]);
+  });
+
+  test("with a usage that cannot be read is estimated, and told of", async () => {
+    for (const body of ['{"usage":{"input_tokens":-5}}', '{"usage":"5"}', '\ufeff{"usage":[]}'])
+      expect(await metered(body)).toEqual([{ ...estimated(body.length), isUnreadable: true }]);
+  });
+
+  test("used beside its counts what its iterations tell", async () => {
+    const advisor = { type: "advisor_message", model: "claude-opus-5", output_tokens: 3 };
+    const body = JSON.stringify({ usage: { ...usage, iterations: [advisor] } });
+    const others = [{ model: "claude-opus-5", usage: { ...noUsage, outputTokens: 3 } }];
+    for (const sent of [body, `\ufeff${body}`])
+      expect(await metered(sent)).toEqual([{ ...toldOf(used), others }]);
   });
 
   test("used nothing when it is empty", async () => {
@@ -162,15 +171,8 @@ describe("an answer that nobody reads to its end", () => {
   };
 
   test.each([
-    ["streamed", eventStream, { usage: { ...noUsage, inputTokens: 10 }, isEstimate: true }],
-    [
-      "other",
-      json,
-      {
-        usage: { ...noUsage, inputTokens: 7, outputTokens: Math.ceil(start.length / 4) },
-        isEstimate: true,
-      },
-    ],
+    ["streamed", eventStream, estimateOf({ inputTokens: 10 })],
+    ["other", json, estimateOf({ inputTokens: 7, outputTokens: Math.ceil(start.length / 4) })],
   ])("is told as far as it was read, once, and let go: a %s one", async (_, init, expected) => {
     const told: (Metered | undefined)[] = [];
     const { answer, isCancelled } = begun(init);

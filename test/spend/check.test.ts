@@ -212,6 +212,35 @@ describe("checks that come together", () => {
     expect(database.questions).toHaveLength(3);
   });
 
+  test("of one person for more than 32 sessions go into as many reads as it takes, and hold up nobody", async () => {
+    const { check, database, take, statements } = openCheck();
+    const sessions = Array.from({ length: 70 }, (_, index) => `s${index}`);
+    const all = sessions.map((id) => check(asking(ada, id)));
+    const others = [check(asking(bob)), check(asking(ada, "s0"))];
+    const sizes: number[] = [];
+    for (let read = 0; read < 3; read += 1) {
+      await turns();
+      expect(statements).toHaveLength(1);
+      complete(take("read"));
+      if (read === 0) expect(await Promise.all(others)).toEqual([true, true]);
+      sizes.push(database.questions.at(-1)?.sessions.length ?? 0);
+    }
+    expect(sizes).toEqual([32, 32, 6]);
+    expect(new Set(await Promise.all(all))).toEqual(new Set([true]));
+    const asked = database.questions.flatMap((question) => question.sessions.map(([, id]) => id));
+    expect(asked).toEqual(sessions);
+    void check(asking(ada, "s70"));
+    await turns();
+    expect(statements).toHaveLength(1);
+  });
+
+  test("of one person for many sessions all resolve with false when the database is away", async () => {
+    const { check, database } = openCheck((statement) => statement.fail());
+    const all = Array.from({ length: 70 }, (_, index) => check(asking(ada, `s${index}`)));
+    expect(new Set(await Promise.all(all))).toEqual(new Set([false]));
+    expect(database.questions).toHaveLength(3);
+  });
+
   test("of somebody with two bearers go by the groups of both", async () => {
     const { check, database } = openCheck(complete);
     await Promise.all([

@@ -81,6 +81,15 @@ export function openCore(options: CoreOptions = {}) {
   const accounts = createAccounts();
   const caps = createKnownCaps();
   const periods = createCalendar(now);
+  const reservations = createReservations({
+    accounts,
+    ledger,
+    prices,
+    reserves,
+    auditsCharges: options.auditsCharges ?? false,
+    periods,
+    after,
+  });
   const spend = createSpend({
     check: createCheck({
       store: database.standings,
@@ -94,14 +103,7 @@ export function openCore(options: CoreOptions = {}) {
     }),
     ledger,
     standingsOf: createStandings({ accounts, caps, groupLimitMode }),
-    reservation: createReservations({
-      accounts,
-      ledger,
-      prices,
-      reserves,
-      auditsCharges: options.auditsCharges ?? false,
-      periods,
-    }),
+    reservation: reservations.make,
     waitForRoom: createWaitForRoom({ accounts, after }),
     failClosed,
     reserves,
@@ -118,6 +120,7 @@ export function openCore(options: CoreOptions = {}) {
     accounts,
     ledger,
     spend,
+    reservations,
     periods,
     settled,
     /** What the ledger said it lost. */

@@ -148,6 +148,11 @@ describe("a row", () => {
     expect((await ask("period[]=monthly")).data[0]?.period_to_date_spend).toBe(shown);
   });
 
+  test("with a sum that is no amount says 0, as enforcement has it", async () => {
+    await spent("ada", "NaN");
+    expect((await ask("period[]=monthly")).data[0]?.period_to_date_spend).toBe("0");
+  });
+
   test("tells amounts that floating point cannot", async () => {
     await spent("ada", "1");
     await cap("spl_org", "organization", "", "9007199254740993");

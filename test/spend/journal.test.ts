@@ -342,6 +342,28 @@ describe("what a process left when it was killed", () => {
     expect(await spent()).toBe(3n * cent);
   });
 
+  test("that another process has replayed meanwhile is written anew beyond its numbers", async () => {
+    let statements = 0;
+    const link = createLink(async (text, ...values) => {
+      // After the batch that is refused, and the number that is.
+      if ((statements += 1) > 2) throw new Error("connect ECONNREFUSED");
+      return database.query(text, ...values);
+    });
+    const scene = open(link);
+    const release = link.hold();
+    await charged(scene, 1, 2);
+    expect(linesOf(onlyFile()).map(([seq]) => seq)).toEqual([1, 2]);
+    await database.query`
+      insert into spend_writers (writer, seq) values (${scene.ledger.writer}, 9)`;
+    const path = onlyFile();
+    rmSync(path);
+    release();
+    await passAndSettle(scene, 100);
+    expect(scene.lines.join()).toContain("spend of 1 cents is lost");
+    expect(linesOf(path)).toEqual([[10, "2"]]);
+    await scene.kill();
+  });
+
   test("counts up to a last line that was never finished", async () => {
     const path = await left("down", 1, 2);
     const last = textOf(path).trimEnd().split("\n").at(-1) ?? "";

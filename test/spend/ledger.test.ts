@@ -9,6 +9,7 @@ import { migratedEmbedded, migratedPostgres } from "../store/migrated.ts";
 import { startPostgres } from "../support/postgres.ts";
 import {
   createLedgerScene,
+  createLink,
   databaseAt,
   type LedgerScene,
   month,
@@ -270,6 +271,75 @@ describe("a database that does not take a batch", () => {
     await scene.ledger.flush();
     expect(await spent()).toBe(5n * cent);
     expect(scene.lines.join()).toContain("spend of 7 cents is lost");
+  });
+});
+
+describe("a ledger under whose numbers somebody else writes", () => {
+  const lost = (cents: number) =>
+    `error spend of ${cents} cents is lost: another process has written under this one's numbers, perhaps some of it. ` +
+    "Do two processes use one store.journal, or a copy of it?";
+  /** As a replay of its journal does. */
+  const take = (seq: number) => database.query`
+    insert into spend_writers (writer, seq) values (${scene.ledger.writer}, ${seq})
+    on conflict (writer) do update set seq = excluded.seq`;
+  async function flushed(cents: number): Promise<void> {
+    scene.charge(cents, { principal: ada });
+    await scene.ledger.flush();
+  }
+
+  test("says what it loses by that, and why, and goes on beyond their numbers", async () => {
+    await flushed(1);
+    await take(9);
+    await flushed(2);
+    expect(scene.lines).toEqual([lost(2)]);
+    await flushed(4);
+    await flushed(8);
+    expect(await spent()).toBe(13n * cent);
+    expect(scene.lines).toHaveLength(1);
+  });
+
+  test("loses the first of the batches that wait, and no more", async () => {
+    await take(9);
+    const rowsMax = 5_000;
+    const crowd = Array.from({ length: 2 * rowsMax }, (_, n) => monthOf(`${ada}-${n}`));
+    scene.charge(1, { rows: crowd });
+    await flushed(1);
+    expect(scene.lines).toHaveLength(1);
+    const [row] = await database.query`
+      select count(*)::int as count from spend where principal like ${`${ada}-%`}`;
+    expect(row).toEqual({ count: rowsMax });
+    expect(await spent()).toBe(cent);
+  });
+
+  test("says so also when the database fails before it has told their numbers", async () => {
+    await take(9);
+    let statements = 0;
+    const failing = createLink(async (text, ...values) => {
+      if ((statements += 1) === 2) throw new Error("read ECONNRESET");
+      return database.query(text, ...values);
+    });
+    const own = createLedgerScene(database.query, undefined, failing);
+    await database.query`insert into spend_writers (writer, seq) values (${own.ledger.writer}, 9)`;
+    own.charge(2, { principal: ada });
+    await own.ledger.flush();
+    own.charge(4, { principal: ada });
+    await own.pass(300);
+    expect(own.lines).toContain(lost(2));
+    expect(await spent()).toBe(4n * cent);
+  });
+
+  test("takes a batch that was tried before for written, without a word of loss", async () => {
+    scene.link.state = "deaf";
+    await flushed(1);
+    scene.link.state = "up";
+    await scene.pass(300);
+    await flushed(2);
+    expect(await spent()).toBe(3n * cent);
+    expect(scene.lines.join()).not.toContain("lost");
+    // The next batch is a first try again.
+    await take(99);
+    await flushed(4);
+    expect(scene.lines.at(-1)).toBe(lost(4));
   });
 });
 

@@ -1,7 +1,7 @@
 // Amounts as text and back: nothing is lost on the way to the database and back, and nothing else is taken for an amount.
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { cent, centsText, type Money, moneyOf } from "../../src/spend/money.ts";
+import { cent, centsText, type Money, moneyOf, moneyOrZero } from "../../src/spend/money.ts";
 
 /** Amounts of every magnitude, negative ones too. */
 const amount = fc.bigInt({ min: -(10n ** 50n), max: 10n ** 50n });
@@ -56,6 +56,14 @@ test.each([
   "", " ", "-", ".", ".5", "5.", "+1", "1e5", "1_000", "1,5", " 1", "1 ", "1\n", "0x10", "--1", "NaN", "Infinity", "-Infinity", "١",
 ])("%j is no amount", (text) => {
   expect(() => moneyOf(text)).toThrow(`not an amount of cents: ${text}`);
+});
+
+test("what is no amount counts as 0 where somebody else may have written it, and why is told", () => {
+  const told: unknown[] = [];
+  const tellWhy = (why: unknown) => void told.push(String(why));
+  expect([moneyOrZero("NaN"), moneyOrZero("NaN", tellWhy)]).toEqual([0n, 0n]);
+  expect(moneyOrZero("-1.5", tellWhy)).toBe((-3n * cent) / 2n);
+  expect(told).toEqual(["Error: not an amount of cents: NaN"]);
 });
 
 test("what is no amount is repeated only so far", () => {

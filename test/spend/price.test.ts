@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { catalog } from "../../src/models/catalog.ts";
 import { cent, centsText, moneyOf } from "../../src/spend/money.ts";
 import { createPrices } from "../../src/spend/price.ts";
-import type { Usage } from "../../src/spend/usage.ts";
+import type { OtherUsage, Usage } from "../../src/spend/usage.ts";
 import { listed, longPrompts, pricesOf, route, row, tokenClasses, used } from "./listed-prices.ts";
 
 describe("the list price of", () => {
@@ -134,6 +134,56 @@ describe("the price is found by", () => {
     const models = ["dear", "claude-haiku-4-5", "DEAR", "other"];
     expect(models.map((model) => cost("profile", model))).toEqual(["900", "100", "900", "500"]);
     expect(cost("claude-haiku-4-5", "other")).toBe("100");
+  });
+});
+
+describe("what is billed beside a call's own usage", () => {
+  const million = used({ inputTokens: 1_000_000 });
+  const costOfAll = (prices: ReturnType<typeof pricesOf>, ...others: readonly OtherUsage[]) =>
+    centsText(prices.costOfAll(route("claude-haiku-4-5"), "house", { usage: million, others }));
+
+  test("is nothing, as a rule", () => {
+    expect(costOfAll(pricesOf())).toBe("100");
+  });
+
+  test("costs what the call's model does where no other one is named", () => {
+    const twice = used({ inputTokens: 2_000_000 });
+    expect(costOfAll(pricesOf(), { model: undefined, usage: twice })).toBe("300");
+    expect(
+      costOfAll(pricesOf([row("house", { input: 9 })]), { model: undefined, usage: twice }),
+    ).toBe("2700");
+  });
+
+  test("costs what the model that is named does, by the list or by a row for this upstream", () => {
+    const advised = { model: "claude-opus-4-8", usage: million };
+    expect(costOfAll(pricesOf(), advised, advised)).toBe("1100");
+    expect(costOfAll(pricesOf([row("claude-opus-4-8", { input: 9 })]), advised)).toBe("1000");
+    const elsewhere = row("claude-opus-4-8", { upstream: "b", input: 9 });
+    expect(costOfAll(pricesOf([elsewhere]), advised)).toBe("600");
+    expect(costOfAll(pricesOf([row("house", { input: 9 })]), advised)).toBe("1400");
+  });
+
+  test("has the multiplier, too", () => {
+    expect(costOfAll(pricesOf([], 0.5), { model: "claude-opus-4-8", usage: million })).toBe("300");
+  });
+
+  test("was done at the call's speed by its own model, and by another one at that one's", () => {
+    const fast = (model: string | undefined) =>
+      centsText(
+        pricesOf().costOfAll(route("claude-opus-4-6"), "x", {
+          usage: used({ isFast: true }),
+          others: [{ model, usage: million }],
+        }),
+      );
+    expect(fast(undefined)).toBe("3000");
+    expect(fast("claude-opus-4-6")).toBe("500");
+  });
+
+  test("makes no prompt a long one that is none by itself", () => {
+    const half = used({ inputTokens: 100_000 });
+    const others = [{ model: undefined, usage: half }];
+    const haiku = route("claude-haiku-5-5");
+    expect(centsText(pricesOf().costOfAll(haiku, "x", { usage: half, others }))).toBe("2");
   });
 });
 

@@ -58,6 +58,12 @@ async function reserved(
   const reservation = await admission.reserve({ ...call, audited }, never);
   return {
     admit: core.admit,
+    close: async () => {
+      const closed = core.reservations.close(2_000);
+      await turns();
+      await core.pass(2_000);
+      await closed;
+    },
     accounts: core.accounts,
     database: core.database,
     setTime: core.setTime,
@@ -346,12 +352,31 @@ describe("a call that the client gave up", () => {
   test.each([
     ["cannot tell", () => Promise.resolve(undefined)],
     ["fails to", () => Promise.reject(new Error("no"))],
-  ])("is not charged when it %s, and nothing stays held", async (_what, counted) => {
+  ])("is charged for what its body is estimated at when it %s", async (_what, counted) => {
     const { reservation, charged, held } = await reserved();
     reservation.givenUp(counted(), route);
     reservation.release();
     await turns();
-    expect([charged(), held()]).toEqual([[], 0n]);
+    const input = Math.ceil(call.call.body.length / 4);
+    expect([charged().map(({ cents }) => cents), held()]).toEqual([[input], 0n]);
+  });
+
+  test("is not forgotten when the process ends before it is counted", async () => {
+    const { reservation, charged, held, close } = await reserved();
+    reservation.givenUp(new Promise<undefined>(() => undefined), route);
+    await close();
+    expect([charged().length, held()]).toEqual([1, 0n]);
+  });
+
+  test("is charged as counted when that is known while the process waits", async () => {
+    const { reservation, charged, close } = await reserved();
+    const count = Promise.withResolvers<number>();
+    reservation.givenUp(count.promise, route);
+    const closing = close();
+    count.resolve(9);
+    await closing;
+    await turns();
+    expect(charged().map(({ cents }) => cents)).toEqual([9]);
   });
 });
 

@@ -543,3 +543,24 @@ describe("who somebody is", () => {
     ]);
   });
 });
+
+describe("a request whose body comes late", () => {
+  test("is held against what others have spent since it was let through", async () => {
+    const core = coreWith([cap("organization", 100)]);
+    const admission = await core.admit();
+    await core.pass(1_001);
+    // Another replica's.
+    core.database.add({ kind: "principal", principal: "ada", period: month }, 100n * cent);
+    expect(await refusalOf(admission.reserve(callOf(1), never))).toMatchObject({
+      type: "billing_error",
+    });
+  });
+
+  test("is asked for once while it comes soon", async () => {
+    const core = coreWith([cap("organization", 100)]);
+    const admission = await core.admit();
+    await core.pass(1_000);
+    await admission.reserve(callOf(1), never);
+    expect(core.database.questions).toHaveLength(1);
+  });
+});

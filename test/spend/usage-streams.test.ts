@@ -4,6 +4,9 @@ import * as fc from "fast-check";
 import { createStreamMeter } from "../../src/spend/stream-meter.ts";
 import { type Metered, noUsage } from "../../src/spend/usage.ts";
 import { splitAt } from "../support/frames.ts";
+import { estimateOf, toldOf } from "./metered.ts";
+
+const inputTokensEstimate = 7;
 
 type Event = { readonly type: string; readonly [key: string]: unknown };
 
@@ -18,14 +21,14 @@ const bytesOf = (content: string): Uint8Array => new Uint8Array(Buffer.from(cont
 
 /** What is metered of a stream that comes in these pieces. */
 function metered(...chunks: readonly (string | Uint8Array)[]): Metered | undefined {
-  const meter = createStreamMeter();
+  const meter = createStreamMeter(inputTokensEstimate);
   for (const chunk of chunks) meter.read(typeof chunk === "string" ? bytesOf(chunk) : chunk);
   return meter.end();
 }
 
 const ofEvents = (...events: readonly Event[]) => metered(events.map(written).join(""));
 const usageOf = (...events: readonly Event[]) => ofEvents(...events)?.usage;
-const estimateOf = (...events: readonly Event[]) => {
+const outputEstimateOf = (...events: readonly Event[]) => {
   const found = ofEvents(start({ input_tokens: 10 }), ...events);
   return found?.isEstimate === true ? found.usage.outputTokens : undefined;
 };
@@ -46,8 +49,8 @@ test("what was read is told by the start, what was written by the last message_d
       delta({ output_tokens: 50, server_tool_use: { web_search_requests: 2 } }),
       { type: "message_stop" },
     ),
-  ).toEqual({
-    usage: {
+  ).toEqual(
+    toldOf({
       inputTokens: 10,
       outputTokens: 50,
       cacheReadTokens: 20,
@@ -55,9 +58,8 @@ test("what was read is told by the start, what was written by the last message_d
       cacheWrite1hTokens: 5,
       webSearches: 2,
       isFast: true,
-    },
-    isEstimate: false,
-  });
+    }),
+  );
 });
 
 describe("a turn of several calls to the model", () => {
@@ -120,7 +122,23 @@ describe("an event whose usage cannot be read", () => {
     expect(usageOf(delta({ output_tokens: 5 }), delta({ output_tokens: -5 }))?.outputTokens).toBe(
       5,
     );
-    expect(ofEvents(start({ input_tokens: null }))).toBeUndefined();
+  });
+
+  test("is told of, whatever else was read", () => {
+    const lost = { ...estimateOf({}), isUnreadable: true };
+    expect(ofEvents(start({ input_tokens: null }))).toEqual(lost);
+    for (const usage of ["5", [], 5, { output_tokens: -1 }, { speed: 5 }]) {
+      expect(ofEvents(start(usage))).toEqual(lost);
+      expect(ofEvents(delta(usage))).toEqual(lost);
+      expect(ofEvents(start(usage), delta({ output_tokens: 5 }))).toEqual({
+        ...toldOf({ outputTokens: 5 }),
+        isUnreadable: true,
+      });
+    }
+    for (const usage of [null, undefined, {}]) {
+      const found = ofEvents(start(usage), delta(usage), delta({ output_tokens: 5 }));
+      expect(found).toEqual(toldOf({ outputTokens: 5 }));
+    }
   });
 
   test("is no message_delta that leaves out what its start told", () => {
@@ -128,10 +146,7 @@ describe("an event whose usage cannot be read", () => {
       start({ input_tokens: 10 }),
       delta({ input_tokens: null, output_tokens: 5 }),
     );
-    expect(found).toEqual({
-      usage: { ...noUsage, inputTokens: 10, outputTokens: 5 },
-      isEstimate: false,
-    });
+    expect(found).toEqual(toldOf({ inputTokens: 10, outputTokens: 5 }));
   });
 
   test("is one that has none", () => {
@@ -155,31 +170,35 @@ describe("an event whose usage cannot be read", () => {
 
 describe("what was written is estimated when no message_delta says so", () => {
   test("at a token for four characters of text, rounded up once", () => {
-    expect(estimateOf(text("x".repeat(4_000)))).toBe(1_000);
-    expect(estimateOf(text("abc"), text("de"))).toBe(2);
-    expect(estimateOf()).toBe(0);
+    expect(outputEstimateOf(text("x".repeat(4_000)))).toBe(1_000);
+    expect(outputEstimateOf(text("abc"), text("de"))).toBe(2);
+    expect(outputEstimateOf()).toBe(0);
   });
 
   test("and characters are what JavaScript counts, not bytes", () => {
-    expect(estimateOf(text("é€".repeat(4)))).toBe(2);
-    expect(estimateOf(text("😀".repeat(4)))).toBe(2);
+    expect(outputEstimateOf(text("é€".repeat(4)))).toBe(2);
+    expect(outputEstimateOf(text("😀".repeat(4)))).toBe(2);
   });
 
   test("for thinking and the input of tools, too", () => {
-    expect(estimateOf(piece({ type: "thinking_delta", thinking: "y".repeat(392) }))).toBe(100);
-    expect(estimateOf(piece({ type: "input_json_delta", partial_json: "z".repeat(386) }))).toBe(
+    expect(outputEstimateOf(piece({ type: "thinking_delta", thinking: "y".repeat(392) }))).toBe(
       100,
     );
+    expect(
+      outputEstimateOf(piece({ type: "input_json_delta", partial_json: "z".repeat(386) })),
+    ).toBe(100);
   });
 
   test("not for a delta that is shorter than one without text", () => {
-    expect(estimateOf(piece({}), text("abcd"))).toBe(1);
+    expect(outputEstimateOf(piece({}), text("abcd"))).toBe(1);
     expect(ofEvents(piece({}))).toBeUndefined();
   });
 
   test("not for what begins a block", () => {
     const block = { type: "text", text: "x".repeat(400) };
-    expect(estimateOf({ type: "content_block_start", index: 0, content_block: block })).toBe(0);
+    expect(outputEstimateOf({ type: "content_block_start", index: 0, content_block: block })).toBe(
+      0,
+    );
   });
 
   test("and never when one does, whatever was written", () => {
@@ -188,17 +207,11 @@ describe("what was written is estimated when no message_delta says so", () => {
       text("x".repeat(400)),
       delta({ output_tokens: 5 }),
     );
-    expect(found).toEqual({
-      usage: { ...noUsage, inputTokens: 10, outputTokens: 5 },
-      isEstimate: false,
-    });
+    expect(found).toEqual(toldOf({ inputTokens: 10, outputTokens: 5 }));
   });
 
   test("of a stream without a start that can be read, as all there is", () => {
-    expect(ofEvents(text("x".repeat(400)))).toEqual({
-      usage: { ...noUsage, outputTokens: 100 },
-      isEstimate: true,
-    });
+    expect(ofEvents(text("x".repeat(400)))).toEqual(estimateOf({ outputTokens: 100 }));
   });
 });
 
@@ -225,7 +238,80 @@ describe("a stream that is cut", () => {
     expect(metered()).toBeUndefined();
     expect(metered(written({ type: "ping" }))).toBeUndefined();
     expect(metered(": comment\n\nid: 7\nretry: 5\n\nnonsense\n\n")).toBeUndefined();
-    expect(metered(JSON.stringify({ usage: { input_tokens: 5 } }))).toBeUndefined();
+    expect(metered("\n\r\n\n")).toBeUndefined();
+    expect(metered("\ufeff: ping")).toBeUndefined();
+    for (const before of ["retry: 5\n\n", "id:7\n"]) expect(metered(before)).toBeUndefined();
+    expect(metered(written({ type: "error", error: {} }))).toBeUndefined();
+  });
+});
+
+describe("what comes under a stream's name and is none", () => {
+  const bytesEstimate = (bytes: number) =>
+    estimateOf({ inputTokens: inputTokensEstimate, outputTokens: Math.ceil(bytes / 4) });
+
+  test("is estimated by its bytes", () => {
+    const json = JSON.stringify({ usage: { input_tokens: 5 }, said: "é" });
+    expect(metered(json)).toEqual(bytesEstimate(Buffer.byteLength(json)));
+    expect(metered("x")).toEqual(bytesEstimate(1));
+    expect(metered("\n\nnonsense\n")).toEqual(bytesEstimate(11));
+  });
+
+  test("is estimated so where a line of it happens to begin as a comment does", () => {
+    expect(metered("\x1f\x8b\x08\n: x\n")).toEqual(bytesEstimate(9));
+  });
+
+  test.each(["gzipSync", "deflateSync", "zstdCompressSync"] as const)(
+    "is estimated so in a coding that nobody undid, by %s",
+    (compress) => {
+      const coded = Bun[compress](written(text("abcd".repeat(99))));
+      expect(metered(new Uint8Array(coded))).toEqual(bytesEstimate(coded.length));
+    },
+  );
+
+  test("is estimated so when it is longer than one line that is looked at", () => {
+    const bytes = 3 * 1024 * 1024;
+    expect(metered("x".repeat(bytes / 2), "x".repeat(bytes / 2))).toEqual(bytesEstimate(bytes));
+  });
+
+  test("is a stream after all when an event comes of it", () => {
+    expect(metered(`nonsense\n\n${written({ type: "ping" })}`)).toBeUndefined();
+    expect(metered("nonsense\n\nevent:ping\n\n")).toBeUndefined();
+    expect(metered(`nonsense\n\n${written(delta({ output_tokens: 5 }))}`)).toEqual(
+      toldOf({ outputTokens: 5 }),
+    );
+  });
+});
+
+describe("what is billed beside a stream's own counts", () => {
+  const compaction = { type: "compaction", input_tokens: 180, output_tokens: 35 };
+  const compacted = {
+    model: undefined,
+    usage: { ...noUsage, inputTokens: 180, outputTokens: 35 },
+  };
+  const othersOf = (...events: readonly Event[]) => ofEvents(...events)?.others;
+
+  test("is told by the iterations of its message_delta", () => {
+    const found = ofEvents(
+      start({ input_tokens: 10 }),
+      delta({ output_tokens: 5, iterations: [{ type: "message", input_tokens: 10 }, compaction] }),
+    );
+    expect(found).toEqual({ ...toldOf({ inputTokens: 10, outputTokens: 5 }), others: [compacted] });
+  });
+
+  test("is what the last list says", () => {
+    const listed = delta({ iterations: [compaction] });
+    const twice = delta({ iterations: [compaction, compaction] });
+    expect(othersOf(listed, twice)).toEqual([compacted, compacted]);
+    expect(othersOf(twice, listed)).toEqual([compacted]);
+    expect(othersOf(listed, delta({ iterations: [] }))).toEqual([]);
+    expect(othersOf(start({ iterations: [compaction] }), delta({}))).toEqual([compacted]);
+  });
+
+  test("stays as it was told where a later event has no list, or none that can be read", () => {
+    const listed = delta({ iterations: [compaction] });
+    for (const usage of [{}, { iterations: null }, { iterations: "x" }])
+      expect(othersOf(listed, delta(usage), start(usage))).toEqual([compacted]);
+    expect(othersOf(listed, delta({ output_tokens: "5", iterations: [] }))).toEqual([compacted]);
   });
 });
 
@@ -233,7 +319,7 @@ describe("events are found", () => {
   const events = [start({ input_tokens: 10 }), text("abcd"), delta({ output_tokens: 5 })];
   const json = events.map((event) => JSON.stringify(event));
   const [startJson = "", textJson = "", deltaJson = ""] = json;
-  const expected = { usage: { ...noUsage, inputTokens: 10, outputTokens: 5 }, isEstimate: false };
+  const expected = toldOf({ inputTokens: 10, outputTokens: 5 });
 
   test.each([
     ["with CRLF", events.map(written).join("").replaceAll("\n", "\r\n")],
@@ -296,10 +382,9 @@ describe("a line of more than a megabyte", () => {
 
   test("counts as that long, and what follows it counts", () => {
     const each = mebibyte - "data: ".length - JSON.stringify(text("")).length;
-    expect(inChunksOf(stream.length)).toEqual({
-      usage: { ...noUsage, inputTokens: 10, outputTokens: Math.ceil((2 * each + 4) / 4) },
-      isEstimate: true,
-    });
+    expect(inChunksOf(stream.length)).toEqual(
+      estimateOf({ inputTokens: 10, outputTokens: Math.ceil((2 * each + 4) / 4) }),
+    );
   });
 
   test("has no further line in it, wherever a chunk begins", () => {
@@ -320,6 +405,7 @@ describe("in chunks that end anywhere", () => {
     fc.string({ unit: "grapheme", maxLength: 40 }).map(text),
     fc.constant({ type: "ping" }),
     fc.constant(delta({ output_tokens: "x" })),
+    fc.constant(delta({ iterations: [{ type: "compaction", input_tokens: 9 }] })),
   );
   const lineEnd = fc.constantFrom("\n", "\r\n");
   const cuts = fc.array(fc.nat(2_000));

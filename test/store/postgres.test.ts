@@ -135,6 +135,41 @@ describe("connecting at boot", () => {
     expect(warnings).toEqual([]);
   });
 
+  /** A database in an encoding of its own. */
+  async function databaseIn(encoding: string): Promise<string> {
+    const name = `test_${encoding.toLowerCase()}_${process.pid}`;
+    const sql = postgres(server.url, { max: 1, onnotice: () => undefined });
+    await sql.unsafe(
+      `create database ${name} encoding '${encoding}' locale 'C' template template0`,
+    );
+    await sql.end();
+    return server.url.replace(/postgres$/, name);
+  }
+
+  test("fails at once for a database whose encoding lacks characters, and leaves nothing in it", async () => {
+    const url = await databaseIn("LATIN1");
+    let message = "";
+    const warnings = await warningsDuring(async () => {
+      message = await failureOf(storeConfig(url), { retryMs: 10 });
+    });
+    expect(warnings).toEqual([]);
+    expect(message).toBe(
+      "the database's encoding is LATIN1 (store.postgres_url), and names come in every script. The gateway needs " +
+        `UTF8: create the database with "create database … encoding 'UTF8' template template0"`,
+    );
+    const inside = postgres(url, { max: 1 });
+    expect(await inside`select from pg_tables where schemaname = 'public'`).toHaveLength(0);
+    await inside.end();
+  });
+
+  test("opens one that takes all bytes for what they are, and reads names in it", async () => {
+    const store = await openPostgres(storeConfig(await databaseIn("SQL_ASCII")));
+    const asked = { principals: ["漢 😀"], groups: ["é"], sessions: [], periods: ["2026-11"] };
+    const { principals } = await store.standings.read({ ...asked, month: "2026-11", writer: "w" });
+    expect(principals).toEqual([{ principal: "漢 😀", period: "2026-11", cents: "0" }]);
+    await store.close();
+  });
+
   test("fails at once for a role that may not create tables, with PostgreSQL's own words", async () => {
     const url = await server.createDatabase();
     const sql = postgres(url, { max: 1 });

@@ -3,9 +3,10 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { AdminConfig } from "../../config/admin-schema.ts";
 import type { Sessions } from "../../session.ts";
+import { storable } from "../../store/stored-text.ts";
 
 export type Administrator = {
-  /** As the trail names them: `admin-key:<id>` or `oidc:<sub>`. */
+  /** As the trail names them: `admin-key:<id>` or `oidc:<sub>`, as the database can keep it. */
   readonly actor: string;
   readonly mayWrite: boolean;
 };
@@ -42,7 +43,7 @@ export function createCredentials(
     const principal = await sessions.authenticate(authorization);
     if (typeof principal === "string") return "bearer_rejected";
     if (!principal.groups.some((group) => groups.has(group))) return "bearer_rejected";
-    return { actor: `oidc:${principal.sub}`, mayWrite: true };
+    return { actor: `oidc:${storable(principal.sub)}`, mayWrite: true };
   };
 }
 

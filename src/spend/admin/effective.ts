@@ -4,6 +4,7 @@ import type { EffectiveStore, Identity } from "../../store/effective.ts";
 import type { StandingsStore } from "../../store/standings.ts";
 import { type Cap, effectiveCap, type GroupLimitMode } from "../caps.ts";
 import { createKnownCaps } from "../known-caps.ts";
+import { centsText, moneyOrZero } from "../money.ts";
 import { type PeriodName, periodsAt } from "../periods.ts";
 import {
   type EffectiveQuery,
@@ -39,7 +40,7 @@ export type EffectiveRow = {
   /** Whom the cap was set for; null when there is none. */
   source: ScopeObject | null;
   spend_limit_id: string | null;
-  /** Cents, exactly. */
+  /** Cents, exactly; 0 where the table has no amount. */
   period_to_date_spend: string;
 };
 
@@ -146,11 +147,6 @@ function rowOf(
     period,
     source: cap === undefined ? null : scopeObject(cap.scopeType, cap.scopeId),
     spend_limit_id: cap?.id ?? null,
-    period_to_date_spend: withoutTrailingZeros(cents),
+    period_to_date_spend: centsText(moneyOrZero(cents)),
   };
-}
-
-/** Not by way of Money: whatever is in the table is shown, also what no ledger would have written. */
-function withoutTrailingZeros(cents: string): string {
-  return cents.includes(".") ? cents.replace(/\.?0+$/, "") : cents;
 }

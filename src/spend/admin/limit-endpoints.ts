@@ -5,7 +5,7 @@ import { ApiError } from "../../http/errors.ts";
 import type { LimitRow, LimitsStore, ReadLimit } from "../../store/limits.ts";
 import { storable } from "../../store/stored-text.ts";
 import { type ScopeType, scopeTypes } from "../caps.ts";
-import { centsText, moneyOf } from "../money.ts";
+import { centsText, moneyOrZero } from "../money.ts";
 import { periodsAt } from "../periods.ts";
 import { contentsAfter, hasPools } from "./limit-contents.ts";
 import { readLimitRequest } from "./limit-request.ts";
@@ -133,7 +133,7 @@ function scopeTypeIn(search: URLSearchParams): ScopeType | undefined {
 
 function limitObject(limit: LimitRow): object {
   const pool = poolOf(limit);
-  const spent = centsText(moneyOf(limit.pool_cents ?? "0"));
+  const spent = centsText(moneyOrZero(limit.pool_cents ?? "0"));
   return {
     type: "spend_limit",
     id: limit.id,

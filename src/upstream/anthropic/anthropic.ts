@@ -26,6 +26,10 @@ const passedHeaders = new Set([
   "content-type",
 ]);
 
+/** Lists of codings that are undone here (RFC 9110 §12.5.3). */
+const decodableCodings =
+  /^ *(?:gzip|deflate|br|zstd|identity)(?:;q=[\d.]+)?(?: *, *(?:gzip|deflate|br|zstd|identity)(?:;q=[\d.]+)?)* *$/i;
+
 /** The beta that lets the Messages API take an OAuth access token. */
 const oauthBeta = "oauth-2025-04-20";
 
@@ -146,6 +150,9 @@ function headersFor(
   for (const [header, value] of headers) {
     if (passedHeaders.has(header) || header.startsWith("x-stainless-")) outbound.set(header, value);
   }
+  // An answer in any other coding would reach the client as it is, and nobody could read what it used.
+  const codings = outbound.get("accept-encoding");
+  if (codings !== null && !decodableCodings.test(codings)) outbound.delete("accept-encoding");
   const clients = headers.get("user-agent");
   outbound.set("user-agent", clients === null ? userAgent : `${clients} ${userAgent}`);
   if (omit.betas.size > 0) setBetas(outbound, betasOf(headers, omit.betas));
