@@ -1,6 +1,7 @@
 // Names of groups, wherever a configuration writes them: who may sign in, which upstreams serve whom, whom a policy is for, who
-// may set caps. They are compared to the letter with what the IdP or a directory answers; a name that this can never be is a hole, since whoever was
-// to be restricted by it falls to the next policy. What only looks unlikely is a warning (policy/match-warnings.ts).
+// may set caps. They are compared to the letter with what the IdP or a directory answers; a name that this can never be is a hole,
+// since whoever was to be restricted by it falls to the next policy. What only looks unlikely is a warning
+// (policy/match-warnings.ts).
 import type { Partly } from "./pieces.ts";
 import type { Finding, Path } from "./problems.ts";
 import type { Written } from "./schema.ts";

@@ -1,6 +1,7 @@
 // What the shape of `pricing:` cannot say: that somebody reads it, that each row is the only one for an upstream that is there,
 // and that spend can be counted exactly with it. A rule passes over what does not have its shape.
 import { rateNames } from "./pricing-schema.ts";
+import { decimalOf } from "./decimal.ts";
 import { type Finding, when } from "./problems.ts";
 import type { Partly } from "./pieces.ts";
 import type { Written } from "./schema.ts";
@@ -91,8 +92,6 @@ export function checkPricing(settings: Settings, around: Surroundings): Finding[
 }
 
 /** How many decimals a number has, written out: 2 of 0.25, 7 of 1e-7. */
-function decimalsOf(value: number | undefined): number {
-  const [digits = "", exponent = "0"] = String(value ?? 0).split("e");
-  const [, decimals = ""] = digits.split(".");
-  return Math.max(0, decimals.length - Number(exponent));
+function decimalsOf(value = 0): number {
+  return Math.max(0, -decimalOf(value).exponent);
 }

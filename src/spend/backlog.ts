@@ -69,8 +69,8 @@ export type BacklogBounds = {
 
 export const backlogBounds: BacklogBounds = { rowsMax: 200_000, batchRowsMax: 5_000 };
 
-/** Batches kept for reads. At 20 a second longer than any statement may take. */
-const acknowledgedMax = 1_000;
+/** Batches kept for reads. At 100 a second longer than any statement may take. */
+const acknowledgedMax = 10_000;
 
 export function createBacklog({ rowsMax, batchRowsMax }: BacklogBounds): Backlog {
   let queue: Sealed[] = [];

@@ -1,5 +1,5 @@
-// One line of a journal: `{"writer":…,"seq":…,"charged":…,"since":…,"entries":{…}}`, amounts in cents as decimal text. Which
-// lines a file has is journal.ts's.
+// One line of a journal: `{"writer":…,"seq":…,"charged":…,"since":…,"entries":{…}}`, amounts in cents as decimal text. Which lines
+// a file has is journal.ts's.
 import type { SpendEntries } from "../store/ledger.ts";
 import type { Line } from "./backlog.ts";
 import { centsText, moneyOf } from "./money.ts";

@@ -6,8 +6,8 @@
 // The files hold no secrets. They do hold who spent how much: the `sub` of people, names of groups, ids of sessions. The
 // directory is made for its owner only (0700), the files as well (0600).
 //
-// One live process has the directory (directory-lock.ts says how far that is seen). Lines are on the disk (fdatasync) when an append resolves. A process that is killed, or a
-// disk that is full, may leave part of a last line, which counts as not written.
+// One live process has the directory (directory-lock.ts says how far that is seen). Lines are on the disk (fdatasync) when an
+// append resolves. A process that is killed, or a disk that is full, may leave part of a last line, which counts as not written.
 import { readdirSync, rmSync } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,5 +1,6 @@
 // What a call costs: its tokens at the operator's price for the model on that upstream, or else at the list price, times the
 // multiplier. All of it in whole units of money, so that nothing is rounded; the prices themselves are models/'s and config's.
+import { decimalOf } from "../config/decimal.ts";
 import type { PriceOverride } from "../config/pricing-schema.ts";
 import type { Config } from "../config/schema.ts";
 import {
@@ -142,15 +143,8 @@ function promptTokensOf(usage: Usage): number {
 
 /** `dollars * multiplier`, with the digits that the numbers are written with, in units of 10^-`decimals` of the dollars' own. */
 function money(dollars: number, multiplier: number, decimals: number): Money {
-  const one = decimal(dollars);
-  const other = decimal(multiplier);
+  const one = decimalOf(dollars);
+  const other = decimalOf(multiplier);
   const exponent = BigInt(decimals + one.exponent + other.exponent);
   return one.digits * other.digits * 10n ** exponent;
-}
-
-/** A number above zero as `digits * 10^exponent`, as it is written. */
-function decimal(value: number): { digits: bigint; exponent: number } {
-  const [mantissa = "", exponent = "0"] = String(value).split("e");
-  const [whole = "", decimals = ""] = mantissa.split(".");
-  return { digits: BigInt(whole + decimals), exponent: Number(exponent) - decimals.length };
 }

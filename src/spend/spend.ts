@@ -9,10 +9,11 @@ import type { Check } from "./check.ts";
 import type { Identity, Ledger } from "./ledger.ts";
 import type { Periods } from "./periods.ts";
 import type { Asking, MeteredCall, Reservation, Reservations } from "./reservation.ts";
+import { centsText } from "./money.ts";
 import { spokenFor, type WaitForRoom } from "./room.ts";
 import { isUsedUp, lastToReset, type Standing, toTell } from "./standing.ts";
 import type { createStandings, Standings } from "./standings.ts";
-import { limitReached, limitSpokenFor, limitUnavailable, wholeCents } from "./told.ts";
+import { limitReached, limitSpokenFor, limitUnavailable } from "./told.ts";
 
 export type Spend = {
   /**
@@ -174,7 +175,7 @@ export function createSpend(deps: SpendDeps): Spend {
       request_id: requestId,
       sub: principal.sub,
       cause,
-      cap_cents: wholeCents(amount),
+      cap_cents: centsText(amount),
       source,
       period,
       ...(source === "group_pool" && {

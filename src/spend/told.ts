@@ -1,7 +1,6 @@
 // What a client is told of its standing: the headers on an answer, and the refusals. Shapes as in protocol.md, "Usage-limit
 // headers"; the client composes its own words from them, and prints the message of a refusal as it is.
 import { ApiError } from "../http/errors.ts";
-import { cent } from "./money.ts";
 import { isAbove, type Standing, utilization } from "./standing.ts";
 
 const prefix = "anthropic-ratelimit-unified-";
@@ -120,9 +119,4 @@ function resetSeconds({ resetsAt }: Standing): string {
 /** Of hundredths, without zeros at the end. */
 function fraction(hundredths: bigint): string {
   return String(Number(hundredths) / 100);
-}
-
-/** Whole cents of an amount, as audit events write them. */
-export function wholeCents(amount: bigint): string {
-  return String(amount / cent);
 }

@@ -1,7 +1,7 @@
 // What a client is told of its standing. Names, order, texts and numbers are measured at the reference.
 import { describe, expect, test } from "bun:test";
 import { createAccounts } from "../../src/spend/accounts.ts";
-import { cent, moneyOf } from "../../src/spend/money.ts";
+import { cent, centsText, moneyOf } from "../../src/spend/money.ts";
 import { type PeriodName, periodsAt } from "../../src/spend/periods.ts";
 import { type Source, type Standing, standingOf } from "../../src/spend/standing.ts";
 import {
@@ -9,7 +9,6 @@ import {
   limitSpokenFor,
   limitUnavailable,
   standingHeaders,
-  wholeCents,
 } from "../../src/spend/told.ts";
 
 const noon = Date.parse("2026-11-23T12:00:00Z");
@@ -251,5 +250,5 @@ test("a refusal for the sake of others under way may be sent again, soon", () =>
 });
 
 test("an audit event has whole cents", () => {
-  expect(wholeCents(9007199254740993n * cent)).toBe("9007199254740993");
+  expect(centsText(9007199254740993n * cent)).toBe("9007199254740993");
 });
