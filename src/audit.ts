@@ -1,6 +1,7 @@
 // Who did what, one JSON object a line on stderr. Never silenced by the log level, never holding a secret, a prompt or a
-// completion. One variant per `evt`; the field names are the wire names that log pipelines already search for.
-import { writeLine } from "./log.ts";
+// completion. One variant per `evt`; the field names are the wire names that log pipelines already search for. Whoever counts
+// events is told of them here as well.
+import { log, messageOf, writeLine } from "./log.ts";
 
 type Request = { request_id: string; client_ip: string };
 type Person = { sub: string; email?: string | undefined };
@@ -37,7 +38,7 @@ export type AuditEvent =
     } & Request)
   | ({ evt: "device.callback"; result: "browser_mismatch" } & Request)
   | ({ evt: "session.mint"; result: "success"; ttl_hours: number } & Person & Request)
-  | ({ evt: "session.mint"; result: "fail"; err: string } & Request)
+  | ({ evt: "session.mint"; result: "fail"; err: string; step: string } & Request)
   | ({ evt: "session.refresh"; result: "success"; ttl_hours: number } & Person & Request)
   | ({
       evt: "session.refresh";
@@ -84,6 +85,8 @@ export type AuditEvent =
       upstream_cloud_request_id: string | null;
       billing_group?: string;
       billing_group_ignored?: true;
+      /** W3C Trace Context: the gateway's own span, or else what the client sent. */
+      traceparent?: string | undefined;
       status: number;
       ms: number;
     } & Person)
@@ -111,7 +114,33 @@ export type AuditEvent =
       cents: number;
     };
 
+type AuditObserver = (event: AuditEvent) => void;
+
+/** Who is told of each event beside the log, in the order in which they came. */
+const observers = new Set<AuditObserver>();
+
 /** Writes one audit event with its time. Fields that are undefined are left out. */
 export function audit(event: AuditEvent): void {
   writeLine(JSON.stringify({ ts: new Date().toISOString(), ...event }));
+  for (const observer of observers) tell(observer, event);
+}
+
+/**
+ * Tells somebody of every event from now on, once its line is queued, until the function that is returned is called. What
+ * the observer throws is logged and goes no further.
+ */
+export function observeAudit(observer: AuditObserver): () => void {
+  // A function of its own for each call, so that one observer twice is two.
+  const observing: AuditObserver = (event) => observer(event);
+  observers.add(observing);
+  return () => void observers.delete(observing);
+}
+
+/** Counting must not keep anybody from what is being audited. */
+function tell(observer: AuditObserver, event: AuditEvent): void {
+  try {
+    observer(event);
+  } catch (error) {
+    log.error(`an observer of audit events failed at ${event.evt}: ${messageOf(error)}`);
+  }
 }

@@ -18,18 +18,20 @@ import { policyWarnings } from "./policy/warnings.ts";
 import { periodsAt } from "./spend/periods.ts";
 import { openSpending, type Spending } from "./spend/spending.ts";
 import type { Store } from "./store/store.ts";
-import { createRelay, describeRelay } from "./telemetry/relay.ts";
+import { describeRelay } from "./telemetry/relay/relay.ts";
+import { openTelemetry } from "./telemetry/telemetry.ts";
 import { createUpstreams } from "./upstream/upstreams.ts";
 
 /** Bounds of a call to the IdP. A discovery document or JWK set is tens of KB at most. */
 const idpTimeoutMs = 10_000;
 const idpResponseBytesMax = 1024 * 1024;
 
-/** How long telemetry that waits may take to leave when the gateway stops, once requests are finished. */
-const relayFlushMs = 3_000;
-
-/** How long what was spent may take to be written when the process ends. */
-const settleMs = 5_000;
+/**
+ * How long the gateway takes, in milliseconds, when it stops and requests are finished: until what was spent is written, and
+ * then until the telemetry that waits has left.
+ */
+const patience = { settleMs: 5_000, flushMs: 3_000 };
+const noPatience = { settleMs: 0, flushMs: 0 };
 
 export type RunningGateway = {
   /** Finishes open requests within the time-out, then closes. Resolves with how many requests were cut. */
@@ -61,13 +63,6 @@ export async function bootGateway(
   const tls = readTls(config.listen.tls, options.readFile);
   const userAgent = `claude-gateway/${options.version}`;
   const upstreams = await createUpstreams(config, { userAgent, now: options.now });
-  const relay = createRelay(config.telemetry, {
-    allowLoopback: allowsLoopback(options.env),
-    userAgent,
-    log,
-    after,
-    now: options.now,
-  });
   const idpBounds = {
     allowLoopback: allowsLoopback(options.env),
     timeoutMs: idpTimeoutMs,
@@ -78,6 +73,14 @@ export async function bootGateway(
   const viaProxy = Boolean(options.env.HTTPS_PROXY || options.env.https_proxy);
   const directoryEgress = createEgress({ ...idpBounds, viaProxy });
 
+  const telemetry = await openTelemetry(config, {
+    version: options.version,
+    allowLoopback: allowsLoopback(options.env),
+    userAgent,
+    log,
+    after,
+    now: options.now,
+  });
   // Side by side: neither needs the other, and boot waits for the slower one only.
   const opening = openStore(config, options.now);
   const discovering = discoverIdentityProvider(config.oidc, {
@@ -87,9 +90,17 @@ export async function bootGateway(
     now: options.now,
   });
   discovering.catch(() => undefined);
-  const store = await opening;
+  let opened: Store | undefined;
   let spending: Spending | undefined;
+  const close = async ({ settleMs, flushMs }: typeof patience) => {
+    await spending?.close(settleMs);
+    await opened?.close();
+    // Last, for it is told of what the others do.
+    await telemetry.close(flushMs);
+  };
   try {
+    opened = await opening;
+    const store = telemetry.observedStore(opened);
     spending =
       config.admin && openSpending(config, config.admin, { store, after, log, now: options.now });
     const identityProvider = await discovering;
@@ -105,7 +116,7 @@ export async function bootGateway(
             store,
             identityProvider,
             upstreams,
-            relay,
+            telemetry,
             spending,
             policies,
             version: options.version,
@@ -116,18 +127,20 @@ export async function bootGateway(
           connections,
         ),
     });
+    telemetry.observe({
+      openRequests: () => listener.openRequests(),
+      ...(spending !== undefined && { unwritten: spending.unwritten }),
+    });
     logSummary(config, policies, listener.url, options.openRequestsMax);
     return {
       async stop(drainTimeoutMs) {
         const cut = await listener.drain(drainTimeoutMs);
-        await Promise.all([relay.close(relayFlushMs), spending?.close(settleMs)]);
-        await store.close();
+        await close(patience);
         return cut;
       },
     };
   } catch (error) {
-    await spending?.close(0);
-    await store.close();
+    await close(noPatience);
     throw error;
   }
 }

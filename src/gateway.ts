@@ -7,6 +7,7 @@ import type { Connections } from "./http/listener.ts";
 import type { Incoming } from "./http/request.ts";
 import { createRouter, type Handler } from "./http/router.ts";
 import type { IdentityProvider } from "./idp/provider.ts";
+import { createCapacity } from "./inference/capacity.ts";
 import { createMessages } from "./inference/messages.ts";
 import { createRouting } from "./inference/routing.ts";
 import { createModelDirectory } from "./models/resolve.ts";
@@ -33,7 +34,9 @@ import { createReadiness } from "./store/readiness.ts";
 import { adminPath } from "./spend/admin/admin-api.ts";
 import type { Spending } from "./spend/spending.ts";
 import type { Store } from "./store/store.ts";
-import type { Relay } from "./telemetry/relay.ts";
+import { createPrices } from "./spend/price.ts";
+import { createUncounted } from "./spend/uncounted.ts";
+import type { Telemetry } from "./telemetry/telemetry.ts";
 import type { MessagesPath, Upstream } from "./upstream/upstream.ts";
 
 /** Longest path in an audit event, in characters: whoever has no bearer should not fill the log. */
@@ -44,7 +47,7 @@ export type GatewayParts = {
   store: Store;
   identityProvider: IdentityProvider;
   upstreams: readonly Upstream[];
-  relay: Relay;
+  telemetry: Telemetry;
   /** Undefined without an `admin:` block. */
   spending: Spending | undefined;
   /** Of the same configuration. */
@@ -58,7 +61,7 @@ export type GatewayParts = {
 
 /** The handler of every request. Builds only: opens no connection and starts no timer. */
 export function createGateway(parts: GatewayParts, connections: Connections): Handler {
-  const { config, store, identityProvider, upstreams, relay, spending, policies, now } = parts;
+  const { config, store, identityProvider, upstreams, telemetry, spending, policies, now } = parts;
   const { oidc, session, rate_limits: rateLimits, login_notice: loginNotice } = config;
 
   const secrets =
@@ -115,26 +118,24 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ha
     policies,
     billingGroupTag: config.admin?.billing_group_tag,
     connections,
-    openRequestsMax: parts.openRequestsMax,
-    openRequests: parts.openRequests,
+    uncounted: createUncounted(createPrices(config)),
+    telemetry: telemetry.requests,
+    shed: createCapacity(parts),
     isGuarded: config.upstreams.some(
       (entry) => "guardrail" in entry && entry.guardrail !== undefined,
     ),
   };
-  const messagesAt = (path: MessagesPath) =>
-    createMessages(
-      {
-        ...inference,
-        // Counting is free of charge.
-        spend: path === "/v1/messages" ? spending?.spend : undefined,
-        routing: createRouting(config.failover, config.upstreams, {
-          path,
-          now,
-          random: Math.random,
-        }),
-      },
+  const messagesAt = (path: MessagesPath) => {
+    const routing = createRouting(config.failover, config.upstreams, {
       path,
-    );
+      now,
+      random: Math.random,
+    });
+    telemetry.observe({ setAside: () => routing.setAside().map((each) => ({ ...each, path })) });
+    // Counting is free of charge.
+    const spend = path === "/v1/messages" ? spending?.spend : undefined;
+    return createMessages({ ...inference, spend, routing }, path);
+  };
   const metadata = createMetadata(base);
   const isReady = createReadiness(store, {
     graceSeconds: config.store.readiness_grace_seconds,
@@ -196,9 +197,9 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ha
       now,
     }),
     ...(spending !== undefined && { "GET /api/oauth/usage": spending.usage }),
-    "POST /v1/metrics": relay.accept("metrics"),
-    "POST /v1/logs": relay.accept("logs"),
-    "POST /v1/traces": relay.accept("traces"),
+    "POST /v1/metrics": telemetry.relay.accept("metrics"),
+    "POST /v1/logs": telemetry.relay.accept("logs"),
+    "POST /v1/traces": telemetry.relay.accept("traces"),
   };
 
   const below: Record<string, Handler> =

@@ -8,7 +8,7 @@ const root = join(import.meta.dir, "..");
 /** Domains from the process inwards. A file may import from its own domain and from those after it, types included. */
 const order = (
   "main arguments boot gateway demo inference oauth telemetry spend policy upstream idp models " +
-  "sealed session store http config audit log"
+  "sealed session store http config audit log timer"
 ).split(" ");
 
 /** The domains that may import each third-party package: one home each, two where two of us speak that language. */
@@ -24,6 +24,18 @@ const homes: Record<string, readonly string[]> = {
   "@smithy/signature-v4": ["upstream"],
   "@azure/identity": ["upstream"],
   "google-auth-library": ["upstream"],
+  "@bufbuild/protobuf": ["telemetry"],
+  "@opentelemetry/api": ["telemetry"],
+  "@opentelemetry/core": ["telemetry"],
+  "@opentelemetry/exporter-logs-otlp-http": ["telemetry"],
+  "@opentelemetry/exporter-metrics-otlp-http": ["telemetry"],
+  "@opentelemetry/exporter-prometheus": ["telemetry"],
+  "@opentelemetry/exporter-trace-otlp-http": ["telemetry"],
+  "@opentelemetry/resources": ["telemetry"],
+  "@opentelemetry/sdk-logs": ["telemetry"],
+  "@opentelemetry/sdk-metrics": ["telemetry"],
+  "@opentelemetry/sdk-trace": ["telemetry"],
+  "@opentelemetry/semantic-conventions": ["telemetry"],
 };
 
 /** Files outside src/ that the executable embeds, by the one domain that may. */

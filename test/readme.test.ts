@@ -42,27 +42,32 @@ const blocks: Block[] = [...readme.matchAll(/^```yaml\n(.*?)^```$/gms)].map((mat
   return { line, text, value: parse(text) as unknown };
 });
 
-/** Compose's file is the one block that is somebody else's. */
+/** Blocks that are somebody else's, by a key at their top. */
 const isCompose = ({ value }: Block) => isMapping(value) && "services" in value;
+const isPrometheus = ({ value }: Block) =>
+  isMapping(value) && ("scrape_configs" in value || "groups" in value);
+const isOurs = (block: Block) => !isCompose(block) && !isPrometheus(block);
 
 describe("README.md", () => {
   test("has blocks of each kind to look at", () => {
-    const kindOf = (block: Block) =>
-      isCompose(block) ? "compose" : Array.isArray(block.value) ? "list" : wholeOrPart(block.value);
-    expect(new Set(blocks.map(kindOf))).toEqual(new Set(["whole", "compose", "list", "part"]));
+    const kindOf = (block: Block) => {
+      if (isCompose(block)) return "compose";
+      if (isPrometheus(block)) return "prometheus";
+      return Array.isArray(block.value) ? "list" : wholeOrPart(block.value);
+    };
+    expect(new Set(blocks.map(kindOf))).toEqual(
+      new Set(["whole", "compose", "list", "part", "prometheus"]),
+    );
   });
 
-  test.each(blocks.filter((block) => !isCompose(block)))(
-    "line $line is valid",
-    ({ text, value }) => {
-      const loaded = loadConfig(settingsOf(text, value), {
-        env,
-        readFile: () => "secret",
-        modelKeyOf: priceKeyOf,
-      });
-      expect(warningsOf(loaded)).toEqual([]);
-    },
-  );
+  test.each(blocks.filter(isOurs))("line $line is valid", ({ text, value }) => {
+    const loaded = loadConfig(settingsOf(text, value), {
+      env,
+      readFile: () => "secret",
+      modelKeyOf: priceKeyOf,
+    });
+    expect(warningsOf(loaded)).toEqual([]);
+  });
 
   test("shows how to write an upstream of every provider", () => {
     const providers = sections.upstreams.items.anyOf.map(
@@ -84,7 +89,8 @@ describe("README.md", () => {
   });
 
   test("its table of settings names sections that exist, and every section", () => {
-    const named = [...readme.matchAll(/^\| `([^|]*?)` \| /gms)]
+    const [, table = ""] = /^(\| key \| default \|.*?)\n\n/ms.exec(readme) ?? [];
+    const named = [...table.matchAll(/^\| `([^|]*?)` \| /gms)]
       .flatMap(([, keys = ""]) => keys.split("`, `"))
       .map((key) => key.split(/[.[]/, 1)[0] ?? "")
       .filter((name) => /^[a-z][a-z_]+$/.test(name));

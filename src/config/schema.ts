@@ -5,7 +5,7 @@ import { admin, enforcement } from "./admin-schema.ts";
 import { aUrl, closed, list, positive, text } from "./pieces.ts";
 import { managed, type PolicyConfig } from "./policy-schema.ts";
 import { pricing } from "./pricing-schema.ts";
-import { telemetry } from "./telemetry-schema.ts";
+import { metrics, telemetry } from "./telemetry-schema.ts";
 import { upstreams } from "./upstream-schema.ts";
 
 const url = Type.String(aUrl);
@@ -191,6 +191,7 @@ export const sections = {
   managed: Type.Optional(managed),
   pricing: Type.Optional(pricing),
   telemetry: Type.Optional(telemetry),
+  metrics: Type.Optional(metrics),
   access_control: Type.Object(
     { allow_cidrs: list(cidr), deny_cidrs: list(cidr) },
     { ...closed, default: {} },
@@ -238,6 +239,7 @@ export type OidcConfig = Config["oidc"];
 export type StoreConfig = Config["store"];
 export type FailoverConfig = Config["failover"];
 export type TelemetryConfig = Config["telemetry"];
+export type MetricsConfig = Config["metrics"];
 export type UpstreamConfig = Named<
   Exclude<Written["upstreams"][number], { provider: "google_cloud" }>
 >;

@@ -1,12 +1,12 @@
-// What the shape of `telemetry:` cannot say: where telemetry may go, what may be sent with it, and which labels may be put on
-// it. A rule passes over what does not have its shape.
-import { hostOf, isLocalUrl, isLoopbackHost, isMetadataUrl } from "./addresses.ts";
+// What the shapes of `telemetry:` and `metrics:` cannot say: where telemetry may go, what may be sent with it, which labels may
+// be put on it, and where the gateway's own metrics cannot be read. A rule passes over what does not have its shape.
+import { addressSet, hostOf, isLocalUrl, isLoopbackHost, isMetadataUrl } from "./addresses.ts";
 import { type Finding, when } from "./problems.ts";
 import type { Partly } from "./pieces.ts";
 import type { Written } from "./schema.ts";
 import { headerFindings, headersOfCollectors } from "./static-headers.ts";
 
-type Settings = Pick<Partly<Written>, "telemetry">;
+type Settings = Pick<Partly<Written>, "listen" | "metrics" | "telemetry">;
 type Telemetry = NonNullable<Settings["telemetry"]>;
 type Destination = NonNullable<NonNullable<Telemetry["forward_to"]>[number]>;
 
@@ -59,7 +59,10 @@ const rulesOfOne: readonly ((
 ];
 
 /** Every broken rule. */
-export function checkTelemetry({ telemetry }: Settings, around: Surroundings): Finding[] {
+export function checkTelemetry(
+  { listen, metrics, telemetry }: Settings,
+  around: Surroundings,
+): Finding[] {
   const ofDestinations = (telemetry?.forward_to ?? []).flatMap((destination, index) =>
     destination === undefined
       ? []
@@ -77,8 +80,16 @@ export function checkTelemetry({ telemetry }: Settings, around: Surroundings): F
       return [{ path: ["telemetry", "resource_attributes", label], message }];
     },
   );
-  return [...ofDestinations, ...ofLabels];
+  const ofMetrics = when(
+    isSameListener(listen, metrics),
+    ["metrics", "port"],
+    "is listen.port as well: /metrics has a listener of its own, because it asks nobody who they are. Give it another port",
+  );
+  return [...ofDestinations, ...ofLabels, ...ofMetrics];
 }
+
+/** Whether a listener on this host takes connections to every address of the machine. */
+export const isEveryAddress = addressSet(["0.0.0.0", "::"]);
 
 /**
  * Whether a text can be the value of a label wherever one is written: in the list of `OTEL_RESOURCE_ATTRIBUTES`, which has no
@@ -124,6 +135,19 @@ function wrongLabel(label: string, value: string | undefined): string | undefine
   return isPlainLabelValue(value)
     ? `label '${label}' has too long a value: the limit is ${labelLengthMax} characters, and characters such as / : @ count as three`
     : `label '${label}' needs a non-empty value of printable ASCII with no space and none of , ; = \\ " % (if it comes from a \${VAR}, check that variable's value)`;
+}
+
+type Listener = { host?: string | undefined; port?: number | undefined } | undefined;
+
+/** Whether one of two listeners would find its port taken by the other. Port 0 is any that is free. */
+function isSameListener(one: Listener, other: Listener): boolean {
+  if (one?.port === undefined || one.port === 0 || one.port !== other?.port) return false;
+  const hosts = [one.host, other.host].map((host = "") => host.toLowerCase());
+  return (
+    hosts[0] === hosts[1] ||
+    hosts.some(isEveryAddress) ||
+    (hosts.includes("localhost") && hosts.every(isLoopbackHost))
+  );
 }
 
 function isOnThisMachine(url: string): boolean {

@@ -3,10 +3,12 @@
 import { keyLists } from "./admin-checks.ts";
 import type { Config } from "./schema.ts";
 import { plainValue } from "./static-headers.ts";
+import { isEveryAddress } from "./telemetry-checks.ts";
+import { signals } from "./telemetry-schema.ts";
 
 type Read = Pick<
   Config,
-  "admin" | "listen" | "models" | "policies" | "pricing" | "telemetry" | "upstreams"
+  "admin" | "listen" | "metrics" | "models" | "policies" | "pricing" | "telemetry" | "upstreams"
 >;
 
 /** Longest `admin.blocked_message` that fits behind the reason of a refusal, in characters. */
@@ -38,6 +40,19 @@ const rules: readonly ((config: Read) => readonly string[])[] = [
     telemetry?.forward_to.length === 0 && Object.keys(telemetry.resource_attributes).length > 0
       ? [
           "telemetry.resource_attributes is set but telemetry.forward_to is empty, so the labels are not applied",
+        ]
+      : [],
+  ({ telemetry }) =>
+    telemetry?.verify_identity === true &&
+    !telemetry.forward_to.some((destination) => signals.some((signal) => destination[signal]))
+      ? [
+          "telemetry.verify_identity is on, but no destination takes what clients export, so there is nothing to verify",
+        ]
+      : [],
+  ({ metrics }) =>
+    metrics !== undefined && isEveryAddress(metrics.host)
+      ? [
+          `metrics.host is ${metrics.host}: /metrics is served on every address of this machine, and asks nobody who they are. Keep the port on a private network.`,
         ]
       : [],
   ({ admin, policies, pricing: { multiplier } = { multiplier: 1 } }) => {

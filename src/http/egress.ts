@@ -10,6 +10,7 @@ import {
   metadataAddresses,
   metadataNames,
 } from "../config/addresses.ts";
+import { messageOf } from "../log.ts";
 
 export type Egress = { fetch(url: string | URL, init?: RequestInit): Promise<Response> };
 
@@ -129,6 +130,19 @@ async function allowedAddresses(
   resolve: ((hostname: string) => Promise<string[]>) | undefined,
   allowLoopback: boolean,
 ): Promise<string[]> {
+  const host = requireAllowedHost(target);
+  const isName = isIP(host) === 0;
+  if (isName && resolve === undefined) return [];
+  const addresses = isName && resolve !== undefined ? await resolve(host) : [host];
+  requireAllowedAddresses(host, addresses, allowLoopback);
+  return addresses;
+}
+
+/**
+ * The URL's host in one spelling.
+ * @throws EgressBlockedError when the URL is not http(s), or names a metadata endpoint.
+ */
+export function requireAllowedHost(target: URL): string {
   if (target.protocol !== "http:" && target.protocol !== "https:") {
     throw new EgressBlockedError(
       `blocked (${target.protocol} is not http or https): ${target.host}`,
@@ -137,10 +151,15 @@ async function allowedAddresses(
   // The URL parser has already turned every spelling of an IPv4 address (0x7f.1, 2130706433) into the dotted one.
   const host = hostOf(target.href);
   if (metadataNames.has(host)) throw blockedBy(metadataReason, host);
+  return host;
+}
 
-  const isName = isIP(host) === 0;
-  if (isName && resolve === undefined) return [];
-  const addresses = isName && resolve !== undefined ? await resolve(host) : [host];
+/** @throws EgressBlockedError when one of the addresses of a host is forbidden; an Error when there is none. */
+export function requireAllowedAddresses(
+  host: string,
+  addresses: readonly string[],
+  allowLoopback: boolean,
+): void {
   if (addresses.length === 0) throw new Error(`ENOTFOUND: ${host} has no address`);
   const applied = rules.filter((rule) => !(rule.loopback && allowLoopback));
   for (const address of addresses) {
@@ -148,7 +167,6 @@ async function allowedAddresses(
     const rule = applied.find(({ holds }) => holds(plain));
     if (rule) throw blockedBy(rule.reason, `${host} → ${address}`);
   }
-  return addresses;
 }
 
 function blockedBy(reason: string, where: string): EgressBlockedError {
@@ -206,14 +224,21 @@ function orAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
 
 function explained(target: URL, error: unknown, timeoutMs: number): Error {
   if (error instanceof EgressBlockedError) return error;
-  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  const isLate = error instanceof Error && error.name === "TimeoutError";
+  const cause = isLate ? lateAnswer(timeoutMs) : causeOf(error);
+  return new Error(`${plainUrl(target)}: ${cause}`, { cause: error });
+}
+
+/** What is said of an exchange that was given up. */
+export function lateAnswer(timeoutMs: number): string {
+  return `ETIMEDOUT: no complete answer within ${timeoutMs} ms`;
+}
+
+/** What a failed request's error says, with the cause as the system calls it, such as ECONNREFUSED. */
+export function causeOf(error: unknown): string {
+  const message = messageOf(error).replace(/ For more information, pass .*$/, "");
   const code = error instanceof Error && "code" in error ? error.code : undefined;
-  const cause =
-    name === "TimeoutError" ? `ETIMEDOUT: no complete answer within ${timeoutMs} ms` : message;
-  const coded = typeof code === "string" && !cause.includes(code) ? `${code}: ${cause}` : cause;
-  return new Error(`${plainUrl(target)}: ${coded.replace(/ For more information, pass .*$/, "")}`, {
-    cause: error,
-  });
+  return typeof code === "string" && !message.includes(code) ? `${code}: ${message}` : message;
 }
 
 function plainUrl(target: URL): string {

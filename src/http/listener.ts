@@ -73,6 +73,7 @@ export function listen(options: {
       path,
       search,
       receivedAt: Date.now(),
+      startedMs: performance.now(),
     };
     let response: Response;
     try {

@@ -13,6 +13,8 @@ export type Incoming = {
   readonly search: string;
   /** Milliseconds since the epoch when the request reached us. */
   readonly receivedAt: number;
+  /** The same moment by `performance.now()`: durations count from here, since the clock of the epoch may be set. */
+  readonly startedMs: number;
 };
 
 /** Most of a refused body that is taken in and thrown away, in bytes and milliseconds. */

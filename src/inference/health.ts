@@ -9,8 +9,13 @@ import type { Attempt, Route } from "./attempt.ts";
 /** `due`: set aside for long enough, and nobody is finding out yet whether it is back. */
 export type HealthState = "healthy" | "set aside" | "due";
 
+/** One upstream and upstream model, by their names. */
+export type SetAside = { readonly upstream: string; readonly upstreamModel: string };
+
 export type Health = {
   of(route: Route): HealthState;
+  /** Those that are set aside at the moment; for whoever watches, as nothing is decided by it. */
+  readonly setAside: () => readonly SetAside[];
   /**
    * Marks the beginning of an attempt. On a route that is due it is the probe, and no other can be until it has ended. What it
    * returns is to be called once, whatever the attempt came to.
@@ -19,7 +24,7 @@ export type Health = {
 };
 
 /** What is known of one upstream and upstream model. */
-type Known = {
+type Known = SetAside & {
   /** How often it was set aside or came back. An attempt that began before the last time is not heard: it tells of then. */
   period: number;
   /** Failures in a row since it last answered. */
@@ -60,7 +65,15 @@ export function createHealth(
     if (before !== undefined) return before;
     const [first] = seen.keys();
     if (first !== undefined && seen.size >= knownMax) seen.delete(first);
-    const known = { period: 0, failures: 0, untilMs: null, isProbed: false, timesSetAside: 0 };
+    const known = {
+      upstream: route.upstream.name,
+      upstreamModel: route.upstreamModel,
+      period: 0,
+      failures: 0,
+      untilMs: null,
+      isProbed: false,
+      timesSetAside: 0,
+    };
     seen.set(key, known);
     return known;
   }
@@ -102,6 +115,11 @@ export function createHealth(
     of(route) {
       const known = seen.get(keyOf(route));
       return known === undefined ? "healthy" : stateOf(known);
+    },
+    setAside() {
+      return [...seen.values()]
+        .filter((known) => stateOf(known) === "set aside")
+        .map(({ upstream, upstreamModel }) => ({ upstream, upstreamModel }));
     },
     begin(route) {
       const known = knownOf(route);

@@ -1,7 +1,6 @@
 // POST /v1/messages and /v1/messages/count_tokens, the path that all money and all waiting goes through. Two functions: one
-// owns the outcome (the audit event is written exactly once, whatever happened), one the steps. What is spent on the way is
+// owns the outcome (outcome.ts: the audit event is written exactly once, whatever happened), one the steps. What is spent on the way is
 // spend/'s: a request is admitted, holds the most that it may cost, and is charged or let go, whatever happened.
-import { audit } from "../audit.ts";
 import { ApiError } from "../http/errors.ts";
 import type { Connections } from "../http/listener.ts";
 import type { Incoming } from "../http/request.ts";
@@ -14,6 +13,8 @@ import type { Policies } from "../policy/policy.ts";
 import type { Principal } from "../session.ts";
 import type { BillingFields, Reservation } from "../spend/reservation.ts";
 import type { Spend } from "../spend/spend.ts";
+import type { Uncounted } from "../spend/uncounted.ts";
+import type { RequestTelemetry } from "../telemetry/requests/request-telemetry.ts";
 import { type MessagesCall, readMessagesCall } from "../upstream/request/call.ts";
 import { sessionIdOf } from "../upstream/request/client-session.ts";
 import { billingGroupOf } from "../upstream/request/tags.ts";
@@ -24,23 +25,8 @@ import { sessionKeyOf } from "./affinity.ts";
 import type { Route } from "./attempt.ts";
 import { firstAnswer } from "./failover.ts";
 import { createInputCounts } from "./input-counts.ts";
+import { createOutcome, type Outcome } from "./outcome.ts";
 import type { Routing } from "./routing.ts";
-
-/** Status in the audit event of a request whose client hung up before an answer (nginx's number; never sent). */
-const clientGoneStatus = 499;
-
-/** Milliseconds between two log lines about the open-request bound. */
-const fullHouseLogIntervalMs = 60_000;
-
-/** What the audit event tells of a request, filled in as it gets that far. */
-type Outcome = {
-  model: string | null;
-  upstream: string | null;
-  upstreamRequestId: string | null;
-  upstreamCloudRequestId: string | null;
-  billing: BillingFields;
-  status: number;
-};
 
 export type MessagesDeps = {
   upstreams: readonly Upstream[];
@@ -53,10 +39,12 @@ export type MessagesDeps = {
   billingGroupTag: string | undefined;
   /** What is remembered of upstreams. One for each path: an upstream may fail to count and yet answer. */
   routing: Routing;
+  /** What answers used where `spend` is undefined, for telemetry. */
+  uncounted: Uncounted;
+  telemetry: RequestTelemetry;
   connections: Connections;
-  /** Open requests above which further ones are answered 529, so that a flood waits at the clients and not in memory. */
-  openRequestsMax: number;
-  openRequests: () => number;
+  /** @throws ApiError `overloaded_error` at capacity */
+  shed: () => void;
   /** Whether some upstream applies a guardrail, which no request may then change, wherever it would go. */
   isGuarded: boolean;
 };
@@ -67,41 +55,20 @@ export type MessagesDeps = {
  */
 export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerFor<Principal> {
   const upstreams = new Map(deps.upstreams.map((upstream) => [upstream.name, upstream]));
-  let fullHouseLoggedAt = -Infinity;
   const countInput = createInputCounts();
 
   return async (incoming, principal) => {
-    const outcome: Outcome = {
-      model: null,
-      upstream: null,
-      upstreamRequestId: null,
-      upstreamCloudRequestId: null,
-      billing: {},
-      status: 500,
-    };
+    const outcome = createOutcome(incoming, { principal, path, telemetry: deps.telemetry });
     try {
       const response = await answer(incoming, principal, outcome);
       outcome.status = response.status;
       return response;
     } catch (error) {
-      if (incoming.request.signal.aborted) return clientGone(outcome);
+      if (incoming.request.signal.aborted) return outcome.clientGone();
       if (error instanceof ApiError) outcome.status = error.status;
       throw error;
     } finally {
-      audit({
-        evt: "inference",
-        request_id: incoming.requestId,
-        sub: principal.sub,
-        email: principal.email,
-        path,
-        model: outcome.model,
-        upstream: outcome.upstream,
-        upstream_request_id: outcome.upstreamRequestId,
-        upstream_cloud_request_id: outcome.upstreamCloudRequestId,
-        ...outcome.billing,
-        status: outcome.status,
-        ms: Date.now() - incoming.receivedAt,
-      });
+      outcome.end();
     }
   };
 
@@ -111,7 +78,7 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
     outcome: Outcome,
   ): Promise<Response> {
     const { request, requestId } = incoming;
-    shed();
+    deps.shed();
     // Before a byte of the body is read: who has nothing left need not send it.
     const admission = await deps.spend?.admit({
       principal,
@@ -125,7 +92,12 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
     requireModels(call, principal);
     const { routes, considered } = routesFor(call, principal, requestId);
     const reservation = await admission?.reserve(
-      { call, routes: routes.map(modelRouteOf), audited: outcome.billing },
+      {
+        call,
+        routes: routes.map(modelRouteOf),
+        audited: outcome.billing,
+        watch: outcome.watch,
+      },
       request.signal,
     );
     deps.connections.holdOpen(request);
@@ -153,6 +125,7 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
       upstreamModel,
       principal,
       requestId,
+      trace: outcome.attemptHeaders(),
     });
     const inputTokensOn = (route: Route) => countInput(route.upstream, outboundTo(route));
     const answered = await firstAnswer(
@@ -162,7 +135,7 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
         clientGone: request.signal,
         configured: considered,
         requestId,
-        routing: deps.routing,
+        routing: outcome.noting(deps.routing),
         // A count must not move a session away from its prompt cache.
         sessionKey:
           path === "/v1/messages" ? sessionKeyOf(request.headers, principal, call.model) : null,
@@ -172,9 +145,11 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
       case "client gone": {
         const { route } = answered;
         // What it has read of the call by then is billed.
-        if (route?.upstream.billsGivenUp)
-          reservation?.givenUp(inputTokensOn(route), modelRouteOf(route));
-        return clientGone(outcome);
+        if (route?.upstream.billsGivenUp && reservation !== undefined) {
+          outcome.expectCharge();
+          reservation.givenUp(inputTokensOn(route), modelRouteOf(route));
+        }
+        return outcome.clientGone();
       }
       case "all failed":
         throw new ApiError("api_error", `all upstreams failed (${considered} attempted)`, {
@@ -182,19 +157,30 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
         });
       case "answered": {
         const { answer: given, route } = answered;
-        outcome.upstream = route.upstream.name;
-        outcome.upstreamRequestId = given.requestId;
-        outcome.upstreamCloudRequestId = given.cloudRequestId;
-        const response =
-          reservation === undefined
-            ? given.response
-            : await reservation.answered(given.response, modelRouteOf(route), () =>
-                inputTokensOn(route),
-              );
+        outcome.answeredBy(route, given);
+        const response = await watched(given.response, modelRouteOf(route), {
+          call,
+          outcome,
+          reservation,
+          inputTokens: () => inputTokensOn(route),
+        });
         response.headers.set("request-id", requestId);
         return response;
       }
     }
+  }
+
+  /** The response to send in place of an answer: of a successful one it is found out, as it passes, what it used. */
+  async function watched(
+    given: Response,
+    route: ModelRoute,
+    { call, outcome, reservation, inputTokens }: Watched,
+  ): Promise<Response> {
+    const { watch } = outcome;
+    if (given.status >= 400 || path !== "/v1/messages") return given;
+    outcome.expectCharge();
+    if (reservation !== undefined) return reservation.answered(given, route, inputTokens);
+    return watch === undefined ? given : deps.uncounted.watched(given, call, route, watch);
   }
 
   function billingFieldsOf(call: MessagesCall, principal: Principal): BillingFields {
@@ -246,21 +232,6 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
     });
     return { routes: open, considered };
   }
-
-  function shed(): void {
-    const open = deps.openRequests();
-    if (open <= deps.openRequestsMax) return;
-    if (Date.now() - fullHouseLoggedAt >= fullHouseLogIntervalMs) {
-      fullHouseLoggedAt = Date.now();
-      log.warn(
-        `${open} client requests are open, over the bound of ${deps.openRequestsMax} (BUN_CONFIG_MAX_HTTP_REQUESTS): further ones ` +
-          "are answered 529 until some finish. Add replicas, or raise the bound. Logged at most once a minute.",
-      );
-    }
-    throw new ApiError("overloaded_error", "the gateway is at capacity", {
-      headers: { "retry-after": "1" },
-    });
-  }
 }
 
 /** Where a call may go, of how many upstreams, and what is held for its cost. */
@@ -270,12 +241,15 @@ type Plan = {
   reservation: Reservation | undefined;
 };
 
+/** What bears on an answer as it passes. */
+type Watched = {
+  call: MessagesCall;
+  outcome: Outcome;
+  reservation: Reservation | undefined;
+  /** As the provider counts them. */
+  inputTokens: () => Promise<number | undefined>;
+};
+
 function modelRouteOf({ upstream, upstreamModel }: Route): ModelRoute {
   return { upstream: upstream.name, upstreamModel };
-}
-
-/** Nobody reads this answer: the client hung up, also while it was sending its body. */
-function clientGone(outcome: Outcome): Response {
-  outcome.status = clientGoneStatus;
-  return new Response(null, { status: clientGoneStatus });
 }

@@ -5,7 +5,7 @@ import type { FailoverConfig, UpstreamConfig } from "../config/schema.ts";
 import type { MessagesPath } from "../upstream/upstream.ts";
 import { createAffinity } from "./affinity.ts";
 import type { Attempt, Route } from "./attempt.ts";
-import { createHealth, type Health } from "./health.ts";
+import { createHealth, type Health, type SetAside } from "./health.ts";
 
 export type Routing = {
   /**
@@ -16,12 +16,15 @@ export type Routing = {
   order(routes: readonly Route[], sessionKey: string | null): readonly Route[];
   /** Marks the begin of an attempt. What it returns is to be called once, whatever the attempt came to. */
   begin(route: Route, sessionKey: string | null): (attempt: Attempt) => void;
+  /** What is set aside at the moment, for whoever watches. */
+  readonly setAside: () => readonly SetAside[];
 };
 
 /** Without a `failover:` block nothing is remembered: every request starts at the first upstream. */
 export const asListed: Routing = {
   order: (routes) => routes,
   begin: () => () => undefined,
+  setAside: () => [],
 };
 
 /**
@@ -56,6 +59,7 @@ export function createRouting(
           affinity?.bind(sessionKey, route.upstream.name);
       };
     },
+    setAside: health.setAside,
   };
 }
 

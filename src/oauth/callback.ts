@@ -64,7 +64,8 @@ export function createCallback(deps: {
       // The IdP did not let the person through, or they turned back: they may try again with the same code.
       if (error.step === "authorization") return failed(authorizationFailure(error));
       log.warn(`token exchange failed request_id=${requestId}: ${error.message}`);
-      audit({ evt: "session.mint", result: "fail", err: error.message, ...who });
+      const { step, message } = error;
+      audit({ evt: "session.mint", result: "fail", err: message, step, ...who });
       await grants.deny(stored);
       return failed(signInFailures.notCompleted, forget);
     }

@@ -3,7 +3,7 @@
 import type { ReadableStreamReadResult } from "node:stream/web";
 import { createJsonMeter } from "./json-meter.ts";
 import { createStreamMeter } from "./stream-meter.ts";
-import type { AnswerMeter, Metered } from "./usage.ts";
+import type { AnswerMeter, Metered, ToldAnswer } from "./usage.ts";
 
 export type MeterOptions = {
   /** What the call had the model read, in tokens, should the answer not say. */
@@ -12,7 +12,28 @@ export type MeterOptions = {
    * Told exactly once what the call used: when the answer is over, before the client has its end and may send its next request;
    * when it has broken off; or when the client let go of it. Undefined: nothing.
    */
-  readonly onEnd: (metered: Metered | undefined) => void;
+  readonly onEnd: (metered: Metered | undefined, over: OverAnswer) => void;
+  /** Told when the first bytes of it are there; not at all when there are none. */
+  readonly onFirstByte?: (() => void) | undefined;
+};
+
+/** How an answer ended. */
+export type OverAnswer = {
+  /** The client let go of it, before it was over. */
+  readonly isAbandoned: boolean;
+  readonly told: () => ToldAnswer;
+};
+
+/** Of an answer without a body. */
+const empty: OverAnswer = {
+  isAbandoned: false,
+  told: () => ({
+    id: undefined,
+    model: undefined,
+    stopReason: undefined,
+    errorType: undefined,
+    isWhole: true,
+  }),
 };
 
 type Part = ReadableStreamReadResult<Uint8Array>;
@@ -28,17 +49,17 @@ const over: Part = { done: true, value: undefined };
  */
 export async function meterAnswer(response: Response, options: MeterOptions): Promise<Response> {
   const { body, status, headers } = response;
-  const { inputTokensEstimate, onEnd } = options;
+  const { inputTokensEstimate } = options;
   if (body === null) {
-    onEnd(undefined);
+    options.onEnd(undefined, empty);
     return response;
   }
   if (isStreamed(response))
-    return new Response(watched(body, createStreamMeter(inputTokensEstimate), onEnd).rest, {
+    return new Response(watched(body, createStreamMeter(inputTokensEstimate), options).rest, {
       status,
       headers,
     });
-  const answer = watched(body, createJsonMeter(inputTokensEstimate), onEnd);
+  const answer = watched(body, createJsonMeter(inputTokensEstimate), options);
   return new Response((await answer.whole()) ?? answer.rest, { status, headers });
 }
 
@@ -54,7 +75,7 @@ export function isStreamed({ headers }: Response): boolean {
 function watched(
   body: ReadableStream<Uint8Array>,
   meter: AnswerMeter,
-  onEnd: MeterOptions["onEnd"],
+  { onEnd, onFirstByte }: MeterOptions,
 ): {
   /** All of the body if it has arrived with its first bytes; else undefined, and `rest` begins with what did. */
   whole: () => Promise<Uint8Array | undefined>;
@@ -64,6 +85,7 @@ function watched(
   /** Reads that `rest` has not handed on. */
   const early: Promise<Part>[] = [];
   let isOver = false;
+  let isBegun = false;
 
   // The reader's own promise goes on to the client's side, which hears of it after us: this runs for every event of every
   // stream, and a promise of ours in between costs more than all the rest.
@@ -71,19 +93,23 @@ function watched(
     const part = source.read();
     // What has arrived already may be taken from the promise at once, and the rest be let go before we would hear of it.
     if (Bun.peek.status(part) === "fulfilled") look(Bun.peek(part) as Part);
-    else part.then(look, end);
+    else part.then(look, () => end());
     return part;
   }
 
   function look(part: Part): void {
-    if (part.done) end();
-    else if (!isOver && meter.read(part.value)) end();
+    if (part.done) return end();
+    if (!isBegun) {
+      isBegun = true;
+      onFirstByte?.();
+    }
+    if (!isOver && meter.read(part.value)) end();
   }
 
-  function end(): void {
+  function end(isAbandoned = false): void {
     if (isOver) return;
     isOver = true;
-    onEnd(meter.end());
+    onEnd(meter.end(), { isAbandoned, told: () => meter.told() });
   }
 
   return {
@@ -102,7 +128,7 @@ function watched(
     rest: {
       next: () => early.shift() ?? read(),
       return() {
-        end();
+        end(true);
         source.cancel().catch(() => undefined);
         return Promise.resolve(over);
       },

@@ -9,7 +9,7 @@ import type { KnownCaps } from "./known-caps.ts";
 import type { Ledger, SpendRow } from "./ledger.ts";
 import { type Money, moneyOrZero } from "./money.ts";
 import type { Periods } from "./periods.ts";
-import { atMost, type Timer } from "./timer.ts";
+import { atMost, type Timer } from "../timer.ts";
 
 /** Whose standing is read. */
 export type Asked = { readonly person: Person; readonly sessionId: string | undefined };

@@ -9,7 +9,7 @@ import { parseLine } from "./journal-lines.ts";
 import { centsText, type Money } from "./money.ts";
 import type { RecordLog, RecordReport } from "./record-report.ts";
 import { createTally, entriesOf } from "./tally.ts";
-import type { Timer } from "./timer.ts";
+import type { Timer } from "../timer.ts";
 
 export type Replay = {
   /** Ends it after the statement under way, if there is one. What is left waits for the next process. */

@@ -6,7 +6,7 @@
 import type { Backlog } from "./backlog.ts";
 import type { JournalFile } from "./journal.ts";
 import type { RecordReport } from "./record-report.ts";
-import type { Timer } from "./timer.ts";
+import type { Timer } from "../timer.ts";
 
 export type Journaling = {
   /** Puts into the file what is not there yet. Resolves with whether everything is. Never rejects. */

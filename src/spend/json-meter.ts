@@ -1,15 +1,17 @@
 // What a call used, from an answer that is not streamed: one JSON object with a `usage`, or else whatever arrived.
 import { memberOf } from "../config/mapping.ts";
 import { valueIn } from "../upstream/json.ts";
-import { topLevelFinder } from "../upstream/request/top-level.ts";
-import { type AnswerMeter, isUnreadable, noUsage, readUsage } from "./usage.ts";
+import { type TopLevel, topLevelFinder } from "../upstream/request/top-level.ts";
+import { type AnswerMeter, isUnreadable, noUsage, readUsage, toldWord } from "./usage.ts";
 import { charactersIn, tokensOf } from "./usage-estimate.ts";
 import { othersIn } from "./usage-iterations.ts";
 
 /** Longest answer that is held until its end to be read. Of a longer one only the characters are counted. */
 const heldBytesMax = 64 * 1024 * 1024;
 
-const findUsage = topLevelFinder(["usage"]);
+const wanted = ["usage", "id", "model", "stop_reason"] as const;
+type Wanted = (typeof wanted)[number];
+const find = topLevelFinder(wanted);
 const utf8 = new TextDecoder();
 
 /**
@@ -23,6 +25,8 @@ export function createJsonMeter(inputTokensEstimate: number): AnswerMeter {
   let isHolding = true;
   /** Of what is held no more. */
   let characters = 0;
+  /** Reads a member of the whole answer. */
+  let memberIn: (name: Wanted) => unknown = nothing;
 
   function letGo(): void {
     for (const part of held) characters += charactersIn(part, 0, part.length);
@@ -39,7 +43,8 @@ export function createJsonMeter(inputTokensEstimate: number): AnswerMeter {
     },
     end() {
       if (heldBytes === 0) return undefined;
-      const told = isHolding ? usageIn(joined(held)) : undefined;
+      if (isHolding) memberIn = readerOf(joined(held));
+      const told = memberIn("usage");
       const usage = readUsage(told);
       if (usage !== undefined)
         return { usage, others: othersIn(told) ?? [], isEstimate: false, isUnreadable: false };
@@ -52,16 +57,32 @@ export function createJsonMeter(inputTokensEstimate: number): AnswerMeter {
         isUnreadable: isUnreadable(told, usage),
       };
     },
+    told: () => ({
+      id: toldWord(memberIn("id")),
+      model: toldWord(memberIn("model")),
+      stopReason: toldWord(memberIn("stop_reason")),
+      errorType: undefined,
+      isWhole: memberIn !== nothing,
+    }),
   };
 }
 
-/** Found without building the answer's tree, but where a byte order mark stands before it or a `usage` is given twice. */
-function usageIn(answer: Uint8Array): unknown {
-  const found = findUsage(answer);
-  if (found.kind !== "object") return memberOf(valueIn(utf8.decode(answer)), "usage");
-  const { usage } = found.members;
-  if (usage === undefined) return undefined;
-  return valueIn(utf8.decode(answer.subarray(usage.valueStart, usage.valueEnd)));
+/** Found without building the answer's tree, but where a byte order mark stands before it or one of them is given twice. */
+function readerOf(answer: Uint8Array): (name: Wanted) => unknown {
+  const found: TopLevel<Wanted> = find(answer);
+  if (found.kind !== "object") {
+    const value = valueIn(utf8.decode(answer));
+    return value === undefined ? nothing : (name) => memberOf(value, name);
+  }
+  return (name) => {
+    const member = found.members[name];
+    return member && valueIn(utf8.decode(answer.subarray(member.valueStart, member.valueEnd)));
+  };
+}
+
+/** Of an answer that is no JSON. */
+function nothing(): undefined {
+  return undefined;
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {

@@ -22,7 +22,7 @@ import { startReplay } from "./journal-replay.ts";
 import { centsText, type Money } from "./money.ts";
 import { createRecordReport, isCollision, type RecordLog } from "./record-report.ts";
 import { entriesOf, type SpendRow } from "./tally.ts";
-import { atMost, type Timer } from "./timer.ts";
+import { atMost, type Timer } from "../timer.ts";
 
 export type { Identity } from "./identity-notes.ts";
 export type { SpendRow } from "./tally.ts";
@@ -42,6 +42,8 @@ export type Ledger = {
   add(charge: Charge): void;
   /** To be opened before a statement that reads rows is sent, and closed when its answer is taken in. */
   openRead(): Read;
+  /** What was charged and is not in the database, and since when, in milliseconds since the epoch: Infinity for nothing. */
+  waiting(): { charged: Money; since: number };
   /** Tries to write everything now. Never rejects. */
   flush(): Promise<void>;
   /**
@@ -229,6 +231,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     },
 
     openRead: () => backlog.openRead(),
+    waiting: () => backlog.waiting(),
     flush,
 
     async close(timeoutMs) {

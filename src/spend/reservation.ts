@@ -7,6 +7,7 @@ import type { Principal } from "../session.ts";
 import type { MessagesCall } from "../upstream/request/call.ts";
 import type { Account, Accounts } from "./accounts.ts";
 import { isStreamed, meterAnswer } from "./answer-meter.ts";
+import type { AnswerWatch } from "./answer-watch.ts";
 import { inputTokensOf, mostOf } from "./estimate.ts";
 import type { Ledger, SpendRow } from "./ledger.ts";
 import { centsText, type Money } from "./money.ts";
@@ -15,7 +16,7 @@ import type { Prices } from "./price.ts";
 import { isSpokenFor, type Standing } from "./standing.ts";
 import type { Standings } from "./standings.ts";
 import { standingHeaders } from "./told.ts";
-import { atMost, type Timer } from "./timer.ts";
+import { atMost, type Timer } from "../timer.ts";
 import { type Metered, noUsage, type Usage } from "./usage.ts";
 
 /** Who asks, in which session, under which request id. */
@@ -35,6 +36,8 @@ export type MeteredCall = {
   readonly routes: readonly ModelRoute[];
   /** Fields of the audit event on what it cost. */
   readonly audited: BillingFields;
+  /** Told of an answer that is a success, and of what a call cost that was given up. */
+  readonly watch?: AnswerWatch | undefined;
 };
 
 export type Reservation = {
@@ -72,9 +75,6 @@ export type ReservationDeps = {
   periods: () => Periods;
   after: Timer;
 };
-
-/** What a call used, of its own model and of others that it called. */
-type Used = Pick<Metered, "usage" | "others">;
 
 export type Reservations = {
   /**
@@ -125,7 +125,8 @@ export function createReservations(deps: ReservationDeps): Reservations {
     for (const finish of counting.values()) finish();
   }
 
-  const make: Reservations["make"] = (asking, { call, routes, audited }, standings, told) => {
+  const make: Reservations["make"] = (asking, metered, standings, told) => {
+    const { call, routes, audited, watch } = metered;
     const { account, session, ofSession, pools } = standings;
     const pool = pools.find((standing) => !isSpokenFor(standing)) ?? pools[0];
     const held = [account, session, pool?.account].filter((entry) => entry !== undefined);
@@ -135,9 +136,11 @@ export function createReservations(deps: ReservationDeps): Reservations {
     /** Whether an answer is to be charged, however long it streams. */
     let isTaken = false;
 
-    function charge(used: Used, route: ModelRoute): void {
+    function charge(used: Metered, route: ModelRoute): void {
       try {
-        settle(prices.costOfAll(route, model, used), used.usage);
+        const cost = prices.costOfAll(route, model, used);
+        settle(cost, used.usage);
+        watch?.charged({ ...used, cost });
       } finally {
         // Last: who waits for it finds what was spent.
         hold.release();
@@ -164,7 +167,7 @@ export function createReservations(deps: ReservationDeps): Reservations {
       givenUp(counted, route) {
         isTaken = true;
         whenCounted(counted, (inputTokens = inputTokensEstimate) =>
-          charge({ usage: { ...noUsage, inputTokens }, others: [] }, route),
+          charge({ ...unanswered, usage: { ...noUsage, inputTokens } }, route),
         );
       },
       release() {
@@ -178,13 +181,18 @@ export function createReservations(deps: ReservationDeps): Reservations {
         const count = stream || isStreamed(response) ? undefined : countInput;
         const observed = await meterAnswer(response, {
           inputTokensEstimate,
-          onEnd(metered) {
-            if (metered === undefined) return hold.release();
-            const { usage, others, isEstimate, isUnreadable } = metered;
+          onFirstByte: watch?.begun,
+          onEnd(used, over) {
+            watch?.over(over);
+            if (used === undefined) {
+              watch?.charged(undefined);
+              return hold.release();
+            }
+            const { usage, isEstimate, isUnreadable } = used;
             if (isUnreadable) warnOnce(route);
-            if (!isEstimate || count === undefined) return charge(metered, route);
+            if (!isEstimate || count === undefined) return charge(used, route);
             whenCounted(count(), (inputTokens = usage.inputTokens) =>
-              charge({ usage: { ...usage, inputTokens }, others }, route),
+              charge({ ...used, usage: { ...usage, inputTokens } }, route),
             );
           },
         });
@@ -198,6 +206,9 @@ export function createReservations(deps: ReservationDeps): Reservations {
 
   return { make, close };
 }
+
+/** What a call used that was given up before it was answered, beside what was read of it. */
+const unanswered: Metered = { usage: noUsage, others: [], isEstimate: true, isUnreadable: false };
 
 function chargeEvent(
   { requestId, principal }: Asking,

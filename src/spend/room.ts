@@ -3,7 +3,7 @@
 import type { Accounts } from "./accounts.ts";
 import { isSpokenFor, type Standing } from "./standing.ts";
 import type { Standings } from "./standings.ts";
-import type { Timer } from "./timer.ts";
+import type { Timer } from "../timer.ts";
 
 /**
  * Has a request try again each time that another one gives back what it held under the limits, for two seconds at most. Resolves

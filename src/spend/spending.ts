@@ -13,6 +13,7 @@ import { openJournal } from "./journal.ts";
 import { createKnownCaps } from "./known-caps.ts";
 import { createLedger, type LedgerOptions } from "./ledger.ts";
 import { createCalendar } from "./periods.ts";
+import { centsText } from "./money.ts";
 import { createPrices } from "./price.ts";
 import { createReservations } from "./reservation.ts";
 import { createWaitForRoom } from "./room.ts";
@@ -24,6 +25,8 @@ export type Spending = {
   spend: Spend;
   usage: HandlerFor<Principal>;
   adminApi(sessions: Pick<Sessions, "authenticate">): Handler;
+  /** What was spent and is not in the database: how much, and how old the oldest of it is. */
+  readonly unwritten: () => { cents: number; seconds: number };
   /** Writes what is settled, for so many milliseconds at most; what cannot be written is journaled, or said to be lost. */
   close(timeoutMs: number): Promise<void>;
 };
@@ -108,6 +111,10 @@ export function openSpending(
     usage: createUsageEndpoint(spend, { periods }),
     adminApi: (sessions) =>
       createAdminApi({ admin, sessions, limits: store.limits, effective, now }),
+    unwritten() {
+      const { charged, since } = ledger.waiting();
+      return { cents: Number(centsText(charged)), seconds: Math.max(0, now() - since) / 1000 };
+    },
     async close(timeoutMs) {
       await reservations.close(Math.min(timeoutMs, countsMs));
       await ledger.close(timeoutMs);

@@ -99,12 +99,13 @@ export function createStreamMeter(inputTokensEstimate: number): AnswerMeter {
     if (named === "content_block_delta")
       return usage.wrote(Math.max(0, charactersIn(bytes, start, end) - bareDelta.length));
     if (named === "message_stop") isOver = true;
-    if (named !== "message_start" && named !== "message_delta") return;
+    if (named !== "message_start" && named !== "message_delta" && named !== "error") return;
     const event = valueIn(utf8.decode(bytes.subarray(start, end)));
     // An event that is not of the type that it is named after is none.
     if (memberOf(event, "type") !== named) return;
     if (named === "message_start") usage.start(event);
-    else usage.delta(event);
+    else if (named === "message_delta") usage.delta(event);
+    else usage.failed(event);
   }
 
   function estimate(): Metered {
@@ -142,6 +143,7 @@ export function createStreamMeter(inputTokensEstimate: number): AnswerMeter {
       if (rest.length > 0) readLine(rest, 0, rest.length);
       return usage.sum() ?? (isAnything && !isEvents ? estimate() : undefined);
     },
+    told: () => ({ ...usage.told(), isWhole: isOver }),
   };
 }
 

@@ -6,7 +6,9 @@ import {
   isUnreadable,
   type Metered,
   type OtherUsage,
+  type ToldAnswer,
   toldInPart,
+  toldWord,
   type ToldUsage,
   toldWhole,
   usageOf,
@@ -19,10 +21,14 @@ export type StreamUsage = {
   start(event: unknown): void;
   /** A `message_delta`. */
   delta(event: unknown): void;
+  /** An `error`. */
+  failed(event: unknown): void;
   /** Characters that the model wrote. */
   wrote(characters: number): void;
   /** What it comes to; undefined when there was nothing of it. */
   sum(): Metered | undefined;
+  /** What was said of the answer, but for whether it was whole. */
+  told(): Omit<ToldAnswer, "isWhole">;
 };
 
 /** Counts that only grow. */
@@ -59,6 +65,11 @@ export function createStreamUsage(): StreamUsage {
   let others: readonly OtherUsage[] = [];
   let isAnyUnreadable = false;
   let charactersWritten = 0;
+  let errorType: string | undefined;
+  /** As they were sent. */
+  let id: unknown;
+  let model: unknown;
+  let stopReason: unknown;
 
   /** Takes note of a `usage` as it was sent, and as it was read. */
   function note(value: unknown, usage: ToldUsage | undefined): void {
@@ -69,7 +80,10 @@ export function createStreamUsage(): StreamUsage {
 
   return {
     start(event) {
-      const value = memberOf(memberOf(event, "message"), "usage");
+      const message = memberOf(event, "message");
+      id = memberOf(message, "id");
+      model = memberOf(message, "model");
+      const value = memberOf(message, "usage");
       const usage = toldWhole(value);
       note(value, usage);
       if (usage === undefined) return;
@@ -82,6 +96,7 @@ export function createStreamUsage(): StreamUsage {
       };
     },
     delta(event) {
+      stopReason = memberOf(memberOf(event, "delta"), "stop_reason") ?? stopReason;
       const value = memberOf(event, "usage");
       const usage = toldInPart(value);
       note(value, usage);
@@ -93,6 +108,9 @@ export function createStreamUsage(): StreamUsage {
         outputTokens: usage.outputTokens ?? told.outputTokens,
         webSearches: usage.webSearches ?? told.webSearches,
       };
+    },
+    failed(event) {
+      errorType = toldWord(memberOf(memberOf(event, "error"), "type")) ?? "other";
     },
     wrote(characters) {
       isEmpty &&= characters === 0;
@@ -108,6 +126,12 @@ export function createStreamUsage(): StreamUsage {
         isUnreadable: isAnyUnreadable,
       };
     },
+    told: () => ({
+      id: toldWord(id),
+      model: toldWord(model),
+      stopReason: toldWord(stopReason),
+      errorType,
+    }),
   };
 }
 

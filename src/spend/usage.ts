@@ -40,6 +40,28 @@ export type Metered = {
   readonly isUnreadable: boolean;
 };
 
+/** What an answer says of itself, as `toldWord` has it; undefined where it does not. */
+export type ToldAnswer = {
+  /** The provider's id of the message. */
+  readonly id: string | undefined;
+  /** The model as the provider names it. */
+  readonly model: string | undefined;
+  /** Why the model stopped, such as `end_turn`. */
+  readonly stopReason: string | undefined;
+  /** The type of an error that came in a stream, such as `overloaded_error`; `other` for one that is no word. */
+  readonly errorType: string | undefined;
+  /** Whether it came to its end: a stream with its last event, any other answer as JSON. */
+  readonly isWhole: boolean;
+};
+
+/** An id, the name of a model or a word such as `end_turn`. There is no blank in any, and no room for a sentence. */
+const word = /^[\w.:@/+-]{1,128}$/;
+
+/** A text as it is told of an answer: undefined when it is none, or could be something that somebody has written. */
+export function toldWord(value: unknown): string | undefined {
+  return typeof value === "string" && word.test(value) ? value : undefined;
+}
+
 /** Looks at one answer. Takes any bytes, split anywhere, and never throws. */
 export type AnswerMeter = {
   /**
@@ -49,6 +71,8 @@ export type AnswerMeter = {
   read(chunk: Uint8Array): boolean;
   /** What the call used, by what was read; undefined when that is nothing. To be asked once. */
   end(): Metered | undefined;
+  /** What the answer says of itself, as far as it came. To be asked after `end`. */
+  told(): ToldAnswer;
 };
 
 /** The fields of one `usage` object; undefined where it says nothing. */

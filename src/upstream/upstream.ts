@@ -19,6 +19,8 @@ export type OutboundCall = {
   readonly principal: Principal;
   /** The gateway's own, for log lines and error bodies. */
   readonly requestId: string;
+  /** Headers that tell the upstream of the request's place in a trace (W3C Trace Context). The operator's own come first. */
+  readonly trace?: Readonly<Record<string, string>>;
 };
 
 /** What an upstream answered, ready for the developer: nothing in `response` is the operator's business only. */

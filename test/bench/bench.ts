@@ -75,12 +75,19 @@ async function compare(
   directory: string,
   beside: Array<() => Promise<void>>,
 ): Promise<void> {
-  const upstreamPort = await startUpstream();
+  const upstreamPort = await startBeside("upstream.ts", JSON.stringify(stream));
+  const collectorPort = await startBeside("collector.ts");
   const { command, besideCommand = command } = options;
   const postgresUrl = options.postgresUrl ?? (await freshDatabase(beside));
   const gatewayStarter = (
     name: string,
-    of: { provider: Provider; spend: boolean; command: string; postgresUrl: string },
+    of: {
+      provider: Provider;
+      spend: boolean;
+      command: string;
+      postgresUrl: string;
+      collectorPort?: number;
+    },
   ) => {
     const gateway = prepareGateway({ name, directory, upstreamPort, ...of });
     beside.push(gateway.close);
@@ -94,6 +101,7 @@ async function compare(
     anthropic: gatewayStarter("anthropic", own),
     bedrock: gatewayStarter("bedrock", { ...own, provider: "bedrock" }),
     spend: gatewayStarter("spend", { ...own, spend: true }),
+    telemetry: gatewayStarter("telemetry", { ...own, spend: true, collectorPort }),
     other: gatewayStarter("other", {
       ...own,
       spend: true,
@@ -161,13 +169,13 @@ async function measure(
 }
 
 /** Starts the upstream and resolves with its port. */
-async function startUpstream(): Promise<number> {
-  const argument = JSON.stringify(stream);
-  const argv = [process.execPath, join(import.meta.dir, "upstream.ts"), argument];
+/** Starts one of this folder's servers, which prints its port. */
+async function startBeside(script: string, ...argument: string[]): Promise<number> {
+  const argv = [process.execPath, join(import.meta.dir, script), ...argument];
   const child = keep(Bun.spawn(argv, { stdin: "pipe", stdout: "pipe", stderr: "inherit" }));
   const first = await child.stdout.getReader().read();
   const port = Number(new TextDecoder().decode(first.value));
-  if (!Number.isInteger(port) || port === 0) throw new Error("the upstream did not start");
+  if (!Number.isInteger(port) || port === 0) throw new Error(`${script} did not start`);
   return port;
 }
 

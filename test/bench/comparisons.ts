@@ -6,9 +6,9 @@ import { conversationBody, documentBody } from "./requests.ts";
 
 /**
  * Servers that can be a side of a comparison: nginx; the gateway in front of Anthropic, in front of Amazon Bedrock, or in front
- * of Anthropic with spend counted; another gateway in the place of the last one.
+ * of Anthropic with spend counted, without and with all its telemetry; another gateway in the place of the one that counts.
  */
-export type Contender = "nginx" | "anthropic" | "bedrock" | "spend" | "other";
+export type Contender = "nginx" | "anthropic" | "bedrock" | "spend" | "telemetry" | "other";
 
 export type BodyCase = {
   readonly name: string;
@@ -41,7 +41,14 @@ export type Comparison = {
   readonly boot?: Target;
 };
 
-export const comparisonNames = ["nginx", "bedrock", "spend", "spend-nginx", "spend-other"] as const;
+export const comparisonNames = [
+  "nginx",
+  "bedrock",
+  "spend",
+  "telemetry",
+  "spend-nginx",
+  "spend-other",
+] as const;
 export type ComparisonName = (typeof comparisonNames)[number];
 
 /** Every stream is this long: the upstream sends that many events that far apart. */
@@ -103,6 +110,22 @@ export const comparisons: Record<ComparisonName, Comparison> = {
     names: { base: "without", gateway: "counted" },
     bodies: [{ ...busy, cpu: atMost(1.6) }, small, ninety],
     streams: [{ ...fewStreams, cpu: atMost(1.6) }, manyStreams],
+    warmUp: [],
+  },
+  telemetry: {
+    title:
+      "The gateway with all its telemetry (records, spans, metrics), beside it without; spend counted by both",
+    contenders: { base: "spend", gateway: "telemetry" },
+    names: { base: "without", gateway: "told" },
+    bodies: [
+      { ...busy, cpu: atMost(1.15) },
+      { ...small, cpu: atMost(1.15) },
+      { ...ninety, cpu: atMost(1.15) },
+    ],
+    streams: [
+      { ...fewStreams, cpu: atMost(1.15) },
+      { ...manyStreams, cpu: atMost(1.15) },
+    ],
     warmUp: [],
   },
   "spend-nginx": {

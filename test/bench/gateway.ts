@@ -42,6 +42,7 @@ const adminKey = "a key of the benchmark, of no use elsewhere";
  * Writes gateway.yaml for one upstream of that provider and one database.
  * @param options.name of the gateway, among those of one run.
  * @param options.spend whether it counts spend, under a cap that nobody reaches.
+ * @param options.collectorPort of a collector that takes everything the gateway has to tell; without one it tells nothing.
  * @param options.directory gets a directory of the gateway's own.
  * @param options.command a command line with `{config}` in it, run by the shell with `exec`.
  */
@@ -49,6 +50,7 @@ export function prepareGateway(options: {
   name: string;
   provider: Provider;
   spend: boolean;
+  collectorPort?: number | undefined;
   command: string;
   directory: string;
   upstreamPort: number;
@@ -76,6 +78,7 @@ export function prepareGateway(options: {
       upstreams: [upstreamEntry[options.provider](`http://127.0.0.1:${options.upstreamPort}`)],
       auto_include_builtin_models: true,
       ...(options.spend && { admin: { write_keys: [{ id: "bench", key: adminKey }] } }),
+      ...(options.collectorPort !== undefined && everythingTold(options.collectorPort)),
     }),
     { mode: 0o600 },
   );
@@ -99,6 +102,22 @@ export function prepareGateway(options: {
       return server;
     },
     close: identityProvider.close,
+  };
+}
+
+/** All of the telemetry that there is, to one collector; and the metrics also to read. */
+function everythingTold(collectorPort: number) {
+  const collector = {
+    url: `http://127.0.0.1:${collectorPort}`,
+    metrics: true,
+    logs: true,
+    traces: true,
+    requests: true,
+    gateway_metrics: true,
+  };
+  return {
+    telemetry: { verify_identity: true, forward_to: [collector] },
+    metrics: { port: freePort() },
   };
 }
 

@@ -14,3 +14,18 @@ export function createChecklist(print: (line: string) => void) {
   };
   return { check, counts };
 }
+
+/** Checks that something holds of all of them, and that there are any. The first of the others is printed. */
+export function checkAll<Item>(
+  check: Check,
+  name: string,
+  items: readonly Item[],
+  holds: (item: Item) => boolean,
+): void {
+  const others = items.filter((item) => !holds(item));
+  check(
+    name,
+    items.length > 0 && others.length === 0,
+    JSON.stringify(others[0] ?? "there is none", null, 2),
+  );
+}

@@ -17,13 +17,14 @@ export async function checkTraces(
     .audit("inference")
     .filter(({ status, email }) => status === 200 && email === `${person}@example.com`);
   check("the audit trail has the person's answered calls", answered.length >= 2, gateway.stderr());
-  const log = gateway.stderr();
-  const leaks = [
-    ...Object.values(secrets).filter((secret) => log.includes(secret)),
-    ...(log.match(bearer) ?? []),
-    ...(log.includes(said) ? ["the prompt"] : []),
-  ];
+  const leaks = leaksIn(gateway.stderr(), secrets, [said]);
   check("the log holds no secret, no bearer and no prompt", leaks.length === 0, leaks.join(", "));
+}
+
+/** What stands in a text that must not: secrets, bearers, what was said. */
+export function leaksIn(text: string, secrets: Scene["secrets"], said: string[]): string[] {
+  const wanted = [...Object.values(secrets), ...said];
+  return [...wanted.filter((each) => text.includes(each)), ...(text.match(bearer) ?? [])];
 }
 
 /** The upstream gets the gateway's credential and never the developer's. */

@@ -28,7 +28,20 @@ export type Upstream = {
   seen: readonly Seen[];
   /** Those of `seen` that asked for an answer, read. */
   calls: readonly MessagesCall[];
+  /** How long it takes to begin an answer, and the same again to end one that is streamed. Set to be slower than at once. */
+  pauseMs: number;
   stop(): Promise<void>;
+};
+
+/** The upstream's own id of every answer. */
+export const upstreamRequestId = "req_upstream";
+
+/** What every answer says that it used. */
+export const usage = {
+  input_tokens: 25,
+  cache_read_input_tokens: 300,
+  cache_creation_input_tokens: 40,
+  output_tokens: 15,
 };
 
 /** @param words the answer, one stream event each. */
@@ -48,16 +61,23 @@ export function startUpstream(words: readonly string[]): Upstream {
       calls.push(call);
       const use = toldToUse(call);
       const answer = use === undefined ? text(words) : toolUse(use);
-      if (call.stream !== true) return Response.json(message(call.model, answer));
-      return new Response(events(call.model, answer).map(frame).join(""), {
-        headers: {
-          "content-type": "text/event-stream; charset=utf-8",
-          "request-id": "req_upstream",
-        },
+      const { pauseMs } = upstream;
+      await Bun.sleep(pauseMs);
+      const headers = { "request-id": upstreamRequestId };
+      if (call.stream !== true) return Response.json(message(call.model, answer), { headers });
+      return new Response(streamOf(events(call.model, answer), pauseMs), {
+        headers: { ...headers, "content-type": "text/event-stream; charset=utf-8" },
       });
     },
   });
-  return { url: server.url.origin, seen, calls, stop: () => server.stop(true) };
+  const upstream: Upstream = {
+    url: server.url.origin,
+    seen,
+    calls,
+    pauseMs: 0,
+    stop: () => server.stop(true),
+  };
+  return upstream;
 }
 
 /** The line that tells the upstream to answer with this use of a tool. */
@@ -110,7 +130,7 @@ function message(model: string, { whole, stopReason }: Answer) {
     content: [whole],
     stop_reason: stopReason,
     stop_sequence: null,
-    usage: { input_tokens: 25, output_tokens: 15 },
+    usage,
   };
 }
 
@@ -119,7 +139,7 @@ function events(model: string, answer: Answer): Event[] {
     ...message(model, answer),
     content: [],
     stop_reason: null,
-    usage: { input_tokens: 25, output_tokens: 1 },
+    usage: { ...usage, output_tokens: 1 },
   };
   return [
     { type: "message_start", message: start },
@@ -129,10 +149,22 @@ function events(model: string, answer: Answer): Event[] {
     {
       type: "message_delta",
       delta: { stop_reason: answer.stopReason, stop_sequence: null },
-      usage: { output_tokens: 15 },
+      usage: { output_tokens: usage.output_tokens },
     },
     { type: "message_stop" },
   ];
+}
+
+/** The first event at once, the others after a pause. */
+function streamOf([first, ...others]: Event[], pauseMs: number): ReadableStream<string> {
+  return new ReadableStream({
+    async start(controller) {
+      if (first !== undefined) controller.enqueue(frame(first));
+      await Bun.sleep(pauseMs);
+      controller.enqueue(others.map(frame).join(""));
+      controller.close();
+    },
+  });
 }
 
 function frame(event: Event): string {

@@ -1,4 +1,4 @@
-// `telemetry:`: what it defaults to, what is refused, and what starts with a warning.
+// `telemetry:` and `metrics:`: what they default to, what is refused, and what starts with a warning.
 import { describe, expect, test } from "bun:test";
 import { isLabelValue } from "../../src/config/telemetry-checks.ts";
 import { describeRefused, type Edit, edited, load, type Refused, said } from "./samples.ts";
@@ -21,11 +21,32 @@ const loopback =
 const metadata = "forward_to.url must not target a cloud metadata endpoint";
 const collector = "https://otel.example/v1/otlp";
 
-test("a destination takes metrics and nothing else unless it says so", () => {
+test("a destination takes clients' metrics and nothing else unless it says so", () => {
   expect(load(edited(toUrl(collector))).config.telemetry).toEqual({
-    forward_to: [{ url: collector, headers: {}, metrics: true, logs: false, traces: false }],
+    forward_to: [
+      {
+        url: collector,
+        headers: {},
+        metrics: true,
+        logs: false,
+        traces: false,
+        requests: false,
+        gateway_metrics: false,
+      },
+    ],
     resource_attributes: {},
+    verify_identity: false,
   });
+});
+
+test("the gateway's own metrics are read nowhere unless a port is given, and then on this machine", () => {
+  expect(load(edited(() => undefined)).config.metrics).toBeUndefined();
+  const { config } = load(edited((c) => (c.metrics = { port: 9464 })));
+  expect(config.metrics).toEqual({ host: "127.0.0.1", port: 9464 });
+});
+
+test("a destination may take nothing at all", () => {
+  expect(load(edited(to({ url: collector, metrics: false }))).warnings).toEqual([]);
 });
 
 test("as many destinations as there is memory for are read", () => {
@@ -36,17 +57,28 @@ test("as many destinations as there is memory for are read", () => {
 test("every key is read", () => {
   const telemetry = {
     forward_to: [
-      { url: collector, headers: { "api-key": "k" }, metrics: false, logs: true, traces: true },
+      {
+        url: collector,
+        headers: { "api-key": "k" },
+        metrics: false,
+        logs: true,
+        traces: true,
+        requests: true,
+        gateway_metrics: true,
+      },
       {
         url: "https://telemetry.us-central1.rep.googleapis.com",
         headers: { "x-goog-user-project": "p" },
         metrics: true,
         logs: false,
         traces: false,
+        requests: false,
+        gateway_metrics: false,
         auth: { google: {} },
       },
     ],
     resource_attributes: { "team.name": "a/b:c@d" },
+    verify_identity: true,
   };
   expect(load(edited((c) => (c.telemetry = telemetry))).config.telemetry).toEqual(telemetry);
 });
@@ -55,6 +87,7 @@ test.each([{}, { forward_to: [] }])("%j configures nothing, and starts", (teleme
   expect(load(edited((c) => (c.telemetry = telemetry))).config.telemetry).toEqual({
     forward_to: [],
     resource_attributes: {},
+    verify_identity: false,
   });
 });
 
@@ -75,6 +108,28 @@ describe("on this machine a collector", () => {
     ]);
   });
 });
+
+/** Hosts that are undefined are left out. */
+const listeningOn =
+  (host: string | undefined, port: number, metricsHost: string | undefined, metricsPort: number) =>
+  (c: Parameters<Edit>[0]) => {
+    c.listen = { ...c.listen, port, ...(host === undefined ? {} : { host }) };
+    c.metrics = {
+      port: metricsPort,
+      ...(metricsHost === undefined ? {} : { host: metricsHost }),
+    };
+  };
+
+test.each([
+  ["another port", "10.0.0.5", 8080, "10.0.0.5", 9464],
+  ["another address", "10.0.0.5", 8080, "127.0.0.1", 8080],
+  ["any port that is free, twice", "0.0.0.0", 0, "0.0.0.0", 0],
+] as const)(
+  "the gateway's own metrics are read at %s",
+  (_, host, port, metricsHost, metricsPort) => {
+    expect(said(edited(listeningOn(host, port, metricsHost, metricsPort)))).toEqual([]);
+  },
+);
 
 const reserved = (name: string) => [
   `telemetry.forward_to[0].headers.${name} → is reserved: it is the connection's or comes with the export; remove it from this destination's headers`,
@@ -132,19 +187,61 @@ describeRefused({
       (key): Refused => [
         key,
         to({ url: collector, [key]: {} }),
-        `telemetry.forward_to[0].${key} → unknown key; known here: url, headers, metrics, logs, traces, auth`,
+        `telemetry.forward_to[0].${key} → unknown key; known here: url, headers, metrics, logs, traces, requests, gateway_metrics, auth`,
       ],
     ),
-    ...["verify_identity", "metrics"].map((key): Refused => [
-      key,
+    ...["requests", "metrics"].map((key): Refused => [
+      `${key} of no destination`,
       (c) => (c.telemetry = { [key]: true }),
-      `telemetry.${key} → unknown key; known here: forward_to, resource_attributes`,
+      `telemetry.${key} → unknown key; known here: forward_to, resource_attributes, verify_identity`,
+    ]),
+    ...["metrics", "logs", "traces", "requests", "gateway_metrics"].map((key): Refused => [
+      `${key} that are not switched on or off`,
+      to({ url: collector, [key]: "yes" }),
+      `telemetry.forward_to[0].${key} → must be true or false, got "yes"`,
     ]),
     [
-      "a signal that is not switched on or off",
-      to({ url: collector, logs: "yes" }),
-      'telemetry.forward_to[0].logs → must be true or false, got "yes"',
+      "verify_identity that is not switched on or off",
+      (c) => (c.telemetry = { verify_identity: 1 }),
+      "telemetry.verify_identity → must be true or false, got 1",
     ],
+  ],
+  "where the gateway's own metrics are read": [
+    [
+      "a host alone",
+      (c) => (c.metrics = { host: "127.0.0.1" }),
+      "metrics.port → metrics.port is required: a whole number from 0 to 65535",
+    ],
+    [
+      "no port of TCP's",
+      (c) => (c.metrics = { port: 65_536 }),
+      "metrics.port → must be a whole number from 0 to 65535, got 65536",
+    ],
+    [
+      "no host",
+      (c) => (c.metrics = { host: "", port: 1 }),
+      "metrics.host → must be a host name or address, got an empty string",
+    ],
+    [
+      "a path of one's own",
+      (c) => (c.metrics = { port: 1, path: "/x" }),
+      "metrics.path → unknown key; known here: host, port",
+    ],
+    ["a switch", (c) => (c.metrics = true), "metrics → must be a mapping with port, got a boolean"],
+    ...(
+      [
+        [undefined, undefined],
+        ["0.0.0.0", "10.0.0.5"],
+        ["10.0.0.5", "::"],
+        ["10.0.0.5", "10.0.0.5"],
+        ["localhost", "127.0.0.1"],
+        ["gw.example", "GW.example"],
+      ] as const
+    ).map(([host, metricsHost]): Refused => [
+      `the port of ${host} on ${metricsHost}`,
+      listeningOn(host, 8080, metricsHost, 8080),
+      "metrics.port → is listen.port as well: /metrics has a listener of its own, because it asks nobody who they are. Give it another port",
+    ]),
   ],
   "what is sent along": [
     ...["Content-Type", "content-encoding", "content-length", "Host", "transfer-encoding"].map(
@@ -278,5 +375,34 @@ describe("a warning is worth", () => {
       "telemetry.resource_attributes is set but telemetry.forward_to is empty, so the labels are not applied",
     ]);
     expect(warned(labelled({}))).toEqual([]);
+  });
+
+  test("identities that are verified in nothing", () => {
+    const unverified = [
+      "telemetry.verify_identity is on, but no destination takes what clients export, so there is nothing to verify",
+    ];
+    const verifying =
+      (destination: object): Edit =>
+      (c) =>
+        (c.telemetry = {
+          forward_to: [{ url: collector, ...destination }],
+          verify_identity: true,
+        });
+    expect(warned((c) => (c.telemetry = { verify_identity: true }))).toEqual(unverified);
+    expect(warned(verifying({ metrics: false, requests: true }))).toEqual(unverified);
+    expect(warned(verifying({}))).toEqual([]);
+    expect(warned(verifying({ metrics: false, traces: true }))).toEqual([]);
+  });
+
+  test.each(["0.0.0.0", "::", "0:0:0:0:0:0:0:0"])("metrics that are read on %s", (host) => {
+    expect(warned((c) => (c.metrics = { host, port: 9464 }))).toEqual([
+      `metrics.host is ${host}: /metrics is served on every address of this machine, and asks nobody who they are. Keep the port on a private network.`,
+    ]);
+  });
+
+  test("no metrics that are read on one address", () => {
+    for (const host of ["127.0.0.1", "::1", "localhost", "10.0.0.5", "metrics.example"]) {
+      expect(warned((c) => (c.metrics = { host, port: 9464 }))).toEqual([]);
+    }
   });
 });

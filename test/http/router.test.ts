@@ -32,6 +32,7 @@ const ask = async (route: string, caller?: string): Promise<string> => {
     path,
     search: "",
     receivedAt: 0,
+    startedMs: 0,
   };
   try {
     return await (await router(incoming)).text();

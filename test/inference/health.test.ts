@@ -217,6 +217,30 @@ describe("while it is set aside", () => {
   });
 });
 
+describe("what is set aside", () => {
+  test("is told by upstream and model, and nothing that is healthy with it", () => {
+    const { health, come } = scene({ settings: { unhealthy_after: 1 } });
+    expect(health.setAside()).toEqual([]);
+    come(noAnswer);
+    health.begin(routeTo("a", "another"))(answered());
+    health.begin(routeTo("b", "m"))(refused(500));
+    expect(health.setAside()).toEqual([
+      { upstream: "a", upstreamModel: "m" },
+      { upstream: "b", upstreamModel: "m" },
+    ]);
+  });
+  test("is so until its time is over, again while it is probed, and not any more once it answers", () => {
+    const { health, come, pass } = scene();
+    come(noAnswer, noAnswer, noAnswer);
+    pass(5_000);
+    expect(health.setAside()).toEqual([]);
+    const end = health.begin(a);
+    expect(health.setAside()).toEqual([{ upstream: "a", upstreamModel: "m" }]);
+    end(answered());
+    expect(health.setAside()).toEqual([]);
+  });
+});
+
 describe("the probe", () => {
   /** `a` is due. */
   function dueScene() {

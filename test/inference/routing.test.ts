@@ -57,6 +57,7 @@ describe("without a failover block", () => {
       routing.begin(routeTo("a"), "s")(noAnswer);
       routing.begin(routeTo("b"), "s")(answered());
     }
+    expect(routing.setAside()).toEqual([]);
   });
 });
 
@@ -244,6 +245,8 @@ test("what is learned on one path says nothing of the other", () => {
   const routes = [routeTo("a"), routeTo("b")];
   expect(namesOf(counts.order(routes, null))).toBe("ba");
   expect(namesOf(messages.order(routes, null))).toBe("ab");
+  expect(counts.setAside()).toEqual([{ upstream: "a", upstreamModel: "m" }]);
+  expect(messages.setAside()).toEqual([]);
 });
 
 test("whatever is remembered, the order holds every route once, and leaves the list it was given alone", () => {

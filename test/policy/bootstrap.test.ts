@@ -18,7 +18,15 @@ async function told(groups: string[], spendAdminGroups: string[] | undefined) {
     now: () => 0,
   });
   const request = new Request("https://gateway.example/user/bootstrap");
-  const incoming = { request, requestId: "r", clientIp: "", path: "", search: "", receivedAt: 0 };
+  const incoming = {
+    request,
+    requestId: "r",
+    clientIp: "",
+    path: "",
+    search: "",
+    receivedAt: 0,
+    startedMs: 0,
+  };
   const ada = { sub: "ada", email: "ada@example.com", name: "Ada", groups };
   const { status, headers } = await handler(incoming, ada);
   expect(status).toBe(200);

@@ -17,7 +17,15 @@ async function statusInDesktop(policy: object): Promise<number> {
   const request = new Request("https://gateway.example/managed/settings", {
     headers: { "user-agent": "claude-cli/2.1.330 (external, claude-desktop)" },
   });
-  const incoming = { request, requestId: "r", clientIp: "", path: "", search: "", receivedAt: 0 };
+  const incoming = {
+    request,
+    requestId: "r",
+    clientIp: "",
+    path: "",
+    search: "",
+    receivedAt: 0,
+    startedMs: 0,
+  };
   return (await handler(incoming, ada)).status;
 }
 

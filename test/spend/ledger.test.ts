@@ -81,6 +81,19 @@ describe("batches", () => {
     expect(await spent()).toBe(7n * cent);
   });
 
+  test("are told of until the database has them, with the time of the oldest charge", async () => {
+    expect(scene.ledger.waiting()).toEqual({ charged: 0n, since: Infinity });
+    scene.link.state = "down";
+    scene.charge(1, { principal: ada });
+    const { since } = scene.ledger.waiting();
+    await scene.pass(100);
+    scene.charge(2, { principal: ada });
+    expect(scene.ledger.waiting()).toEqual({ charged: 3n * cent, since });
+    scene.link.state = "up";
+    await scene.pass(2_000);
+    expect(scene.ledger.waiting()).toEqual({ charged: 0n, since: Infinity });
+  });
+
   test("are not sent while nothing is charged", async () => {
     scene.charge(1, { principal: ada });
     await scene.pass(1_000);

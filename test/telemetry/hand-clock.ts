@@ -1,5 +1,5 @@
 // Timers that run when a test says so.
-import type { Timer } from "../../src/telemetry/destination.ts";
+import type { Timer } from "../../src/timer.ts";
 
 export type HandClock = {
   after: Timer;

@@ -141,12 +141,13 @@ function bearer(accessToken: string): (headers: Headers) => void {
 }
 
 function headersFor(
-  { headers, principal }: OutboundCall,
+  { headers, principal, trace }: OutboundCall,
   omit: Omissions,
   config: Config,
   userAgent: string,
 ): Headers {
-  const outbound = new Headers(config.headers);
+  const outbound = new Headers(trace);
+  for (const [name, value] of Object.entries(config.headers)) outbound.set(name, value);
   for (const [header, value] of headers) {
     if (passedHeaders.has(header) || header.startsWith("x-stainless-")) outbound.set(header, value);
   }

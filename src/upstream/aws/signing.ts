@@ -41,8 +41,11 @@ const signersOwn = [
   "x-amz-security-token",
 ] as const;
 
+/** What a proxy of the house that takes part in a trace writes anew (W3C Trace Context §3.2), beside the SDK's list of such. */
+const unsignableHeaders = new Set(["traceparent", "tracestate"]);
+
 /**
- * Every header is signed but those that proxies may change on the way (`user-agent`, `connection` and the like; the SDK's list).
+ * Every header is signed but those that proxies may change on the way (`user-agent`, `connection` and the like).
  * The signer throws CredentialError when there are no keys, and PrincipalUnfitError for a principal that cannot have a session.
  *
  * @param auth the bearer counts before keys, as in the reference; with `assumeRole` there is none.
@@ -76,7 +79,7 @@ export function createAwsSigner(
         headers: { ...Object.fromEntries(withoutAuthorization(headers)), host: url.host },
         body,
       },
-      { signingDate: new Date(now()) },
+      { signingDate: new Date(now()), unsignableHeaders },
     );
     // `host` is the connection's to send: it is the same one.
     const { host: _host, ...sent } = signed.headers;

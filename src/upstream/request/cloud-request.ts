@@ -17,17 +17,17 @@ const apiVersion = "2023-06-01";
 const userProfileIdMax = 512;
 
 /**
- * Headers for a cloud: of the client's only `x-stainless-*` and, out of the body, `user_profile_id`; then the operator's; then
- * ours. Betas are the caller's to set (betas.ts): some clouds take them in the body.
+ * Headers for a cloud: the request's place in a trace; of the client's only `x-stainless-*` and, out of the body,
+ * `user_profile_id`; then the operator's; then ours. Betas are the caller's to set (betas.ts): some clouds take them in the body.
  *
  * @param options.userAgent our own product token.
  * @param options.fixed `headers:` of the upstream.
  */
 export function cloudHeaders(
-  { call, headers }: OutboundCall,
+  { call, headers, trace }: OutboundCall,
   options: { userAgent: string; fixed: Readonly<Record<string, string>> },
 ): Headers {
-  const sent = new Headers();
+  const sent = new Headers(trace);
   for (const [name, value] of headers) {
     // Other values may arrive otherwise than they were signed, and the upstream would seem to refuse us, not the client.
     if (name.startsWith("x-stainless-") && isHeaderValue(value)) sent.set(name, value);

@@ -1,15 +1,19 @@
 // POST /v1/metrics, /v1/logs, /v1/traces: what clients export (OTLP over HTTP) goes on, as it is, to every configured collector
 // that wants the signal. The client is answered before anybody is asked: an error would make it log one on each flush, and a
-// collector that is slow or away is no affair of a developer's. What waits for a collector is destination.ts's, one send
-// delivery.ts's.
-import type { TelemetryConfig } from "../config/schema.ts";
-import { type Signal, signals } from "../config/telemetry-schema.ts";
-import { createEgress } from "../http/egress.ts";
-import type { HandlerFor } from "../http/router.ts";
-import type { log as operationalLog } from "../log.ts";
-import type { Principal } from "../session.ts";
+// collector that is slow or away is no affair of a developer's. With `telemetry.verify_identity` an export says who it is from
+// as its bearer does, or does not go on. What waits for a collector is destination.ts's, one send delivery.ts's, and whose an
+// export says that it is identity/'s.
+import type { TelemetryConfig } from "../../config/schema.ts";
+import { type Signal, signals } from "../../config/telemetry-schema.ts";
+import { createEgress } from "../../http/egress.ts";
+import type { HandlerFor } from "../../http/router.ts";
+import type { log as operationalLog } from "../../log.ts";
+import type { Principal } from "../../session.ts";
+import type { Timer } from "../../timer.ts";
+import { createVouch, unverified } from "../identity/vouch.ts";
+import type { IdentityCounts, TelemetryQueue } from "../metrics/gauges.ts";
 import { createDelivery } from "./delivery.ts";
-import { createDestination, type Timer } from "./destination.ts";
+import { createDestination } from "./destination.ts";
 
 /** Bounds of one send. A collector answers with a few bytes. */
 const sendTimeoutMs = 10_000;
@@ -18,6 +22,10 @@ const answerBytesMax = 64 * 1024;
 export type Relay = {
   /** The handler of one signal: always 200 without a body, whether somebody wants the export or not. */
   accept(signal: Signal): HandlerFor<Principal>;
+  /** What waits for each collector, and what did not arrive there. */
+  readonly queues: () => readonly TelemetryQueue[];
+  /** Exports that said they were from somebody else, or could not be read. */
+  readonly identity: () => IdentityCounts;
   /** Sends what waits, for at most this long, and nothing from then on. */
   close(timeoutMs: number): Promise<void>;
 };
@@ -49,23 +57,36 @@ export function createRelay(config: TelemetryConfig, options: RelayOptions): Rel
     }),
   }));
 
+  const { vouchFor, counts } = config?.verify_identity ? createVouch(log) : unverified;
+
   return {
     accept(signal) {
       const takers = destinations.filter(({ entry }) => entry[signal]);
       if (takers.length === 0) return accepted;
-      return async ({ request }) => {
+      return async ({ request }, principal) => {
         const body = await bytesOf(request);
         if (body === undefined) return accepted();
-        const item = {
-          signal,
-          body,
-          contentType: request.headers.get("content-type") || "application/x-protobuf",
-          contentEncoding: request.headers.get("content-encoding") ?? undefined,
-        };
-        for (const taker of takers) taker.enqueue(item);
+        const item = vouchFor(
+          {
+            signal,
+            body,
+            contentType: request.headers.get("content-type") || "application/x-protobuf",
+            contentEncoding: request.headers.get("content-encoding") ?? undefined,
+          },
+          principal,
+        );
+        if (item !== undefined) for (const taker of takers) taker.enqueue(item);
         return accepted();
       };
     },
+    queues: () =>
+      destinations.map(({ entry, depth, losses }) => ({
+        destination: originOf(entry.url),
+        kind: "relay",
+        waiting: depth(),
+        losses,
+      })),
+    identity: () => counts,
     async close(timeoutMs) {
       await Promise.all(destinations.map((destination) => destination.close(timeoutMs)));
     },

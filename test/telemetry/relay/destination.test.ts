@@ -1,8 +1,9 @@
 // What waits for a collector, and when it goes. Sends are played: each is answered when and how the test says.
 import { describe, expect, test } from "bun:test";
-import type { Export, Outcome } from "../../src/telemetry/delivery.ts";
-import { createDestination } from "../../src/telemetry/destination.ts";
-import { createHandClock } from "./hand-clock.ts";
+import type { Outcome } from "../../../src/telemetry/collector.ts";
+import type { Export } from "../../../src/telemetry/relay/delivery.ts";
+import { createDestination } from "../../../src/telemetry/relay/destination.ts";
+import { createHandClock } from "../hand-clock.ts";
 
 const MiB = 1024 * 1024;
 const failed: Outcome = { kind: "failed", why: "answered 503" };

@@ -1,4 +1,4 @@
-// Time as spend/ is given it, so that tests can let it pass.
+// Time as a part of the gateway is given it, so that tests can let it pass.
 
 /** Runs something once, some milliseconds from now, unless the function it returns is called before. */
 export type Timer = (ms: number, run: () => void) => () => void;

@@ -1,11 +1,11 @@
 // From a client's request to the collectors that want it: who gets what, and that nobody waits for anybody.
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
-import type { Signal } from "../../src/config/telemetry-schema.ts";
-import { log } from "../../src/log.ts";
-import { createRelay, describeRelay } from "../../src/telemetry/relay.ts";
-import { load, minimal } from "../config/samples.ts";
-import { startCollector } from "./collector.ts";
-import { createHandClock } from "./hand-clock.ts";
+import type { Signal } from "../../../src/config/telemetry-schema.ts";
+import { log } from "../../../src/log.ts";
+import { createRelay, describeRelay } from "../../../src/telemetry/relay/relay.ts";
+import { load, minimal } from "../../config/samples.ts";
+import { startCollector } from "../collector.ts";
+import { createHandClock } from "../hand-clock.ts";
 
 const collectors = [startCollector(), startCollector()] as const;
 const [first, second] = collectors;
@@ -45,7 +45,15 @@ function open(...destinations: object[]) {
   const post = async (signal: Signal, init: RequestInit = {}) => {
     const request = new Request(`http://gateway/v1/${signal}`, { method: "POST", ...init });
     const answer = await relay.accept(signal)(
-      { request, requestId: "r", clientIp: "::1", path: "", search: "", receivedAt: 0 },
+      {
+        request,
+        requestId: "r",
+        clientIp: "::1",
+        path: "",
+        search: "",
+        receivedAt: 0,
+        startedMs: 0,
+      },
       { sub: "ada", email: undefined, name: undefined, groups: [] },
     );
     expect([answer.status, await answer.text()]).toEqual([200, ""]);
@@ -122,7 +130,15 @@ test("a client that hangs up in the middle of its export has sent none", async (
     },
   });
   const request = new Request("http://gateway", { method: "POST", body, signal: gone.signal });
-  const incoming = { request, requestId: "r", clientIp: "", path: "", search: "", receivedAt: 0 };
+  const incoming = {
+    request,
+    requestId: "r",
+    clientIp: "",
+    path: "",
+    search: "",
+    receivedAt: 0,
+    startedMs: 0,
+  };
   const principal = { sub: "ada", email: undefined, name: undefined, groups: [] };
   expect((await relay.accept("metrics")(incoming, principal)).status).toBe(200);
   await relay.close(1_000);

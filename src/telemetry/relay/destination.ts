@@ -2,8 +2,11 @@
 // once, none for a while after failures in a row. Each collector has its own, so that none waits for another. A send that
 // failed is not repeated: whether the collector has it nobody knows, Claude Code's metrics are increments, and a gap is better
 // than what is counted twice. What one send is, is delivery.ts's.
-import type { log as operationalLog } from "../log.ts";
-import type { Delivery, Export, Outcome } from "./delivery.ts";
+import type { log as operationalLog } from "../../log.ts";
+import type { Timer } from "../../timer.ts";
+import type { Outcome } from "../collector.ts";
+import { createLossCounter, type Losses } from "../losses.ts";
+import type { Delivery, Export } from "./delivery.ts";
 
 /** Exports that wait, and bytes of those that wait or are under way. */
 const queuedMax = 2_000;
@@ -16,21 +19,15 @@ const sendsMax = 8;
 const failuresMax = 5;
 const pauseMs = 30_000;
 
-/** Of each kind of trouble, the first is logged and then one in so many. */
-const loggedEvery = 100;
-
-/** Runs something once, some milliseconds from now, unless the function it returns is called before. */
-export type Timer = (ms: number, run: () => void) => () => void;
-
-/** Exports since the start that did not arrive: not taken, failed on the way, or not sent for lack of room or time. */
-export type Losses = { refused: number; failed: number; dropped: number };
-
 export type Destination = {
   /** Takes an export and returns at once, whatever becomes of it. */
   enqueue(item: Export): void;
   /** Sends what waits, for at most this long; what then waits still, and all that comes later, is dropped. */
   close(timeoutMs: number): Promise<void>;
+  /** Of exports. */
   readonly losses: Readonly<Losses>;
+  /** Exports that wait or are under way. */
+  readonly depth: () => number;
 };
 
 /** @param name what log lines call it by. */
@@ -41,7 +38,10 @@ export function createDestination(
 ): Destination {
   const queue: Export[] = [];
   const closed = new AbortController();
-  const losses: Losses = { refused: 0, failed: 0, dropped: 0 };
+  const { losses, lose, leave } = createLossCounter(
+    { subject: `telemetry relay: ${name}`, item: "export" },
+    log,
+  );
   let queuedBytes = 0;
   let sends = 0;
   let sendingBytes = 0;
@@ -129,15 +129,6 @@ export function createDestination(
     return sends === 0 && (queue.length === 0 || cancelPause !== undefined);
   }
 
-  function lose(kind: keyof Losses, why: string): void {
-    losses[kind] += 1;
-    const count = losses[kind];
-    if (count !== 1 && count % loggedEvery !== 0) return;
-    log.warn(
-      `telemetry relay: ${name}: export ${kind}: ${why} (${count} so far; logged at the first and every ${loggedEvery}th)`,
-    );
-  }
-
   return {
     enqueue,
     async close(timeoutMs) {
@@ -150,13 +141,11 @@ export function createDestination(
       }
       cancelPause?.();
       closed.abort();
-      const left = queue.length + sends;
+      leave(queue.length + sends);
       queue.length = 0;
-      losses.dropped += left;
-      if (left > 0)
-        log.warn(`telemetry relay: ${name}: ${left} export(s) not sent before the stop`);
     },
     losses,
+    depth: () => queue.length + sends,
   };
 }
 

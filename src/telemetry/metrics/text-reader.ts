@@ -1,0 +1,49 @@
+// The metrics as Prometheus reads them: the text exposition format, version 0.0.4. Who asks for it is listener.ts's.
+import { PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
+import { MetricReader } from "@opentelemetry/sdk-metrics";
+import type { Timer } from "../../timer.ts";
+import { repeat } from "./repeat.ts";
+
+export type TextReader = {
+  /** For the MeterProvider, which must have it before the text is asked for. */
+  readonly reader: MetricReader;
+  /** All metrics as they are now. Those who ask while they are being collected get the same. */
+  readonly text: () => Promise<string>;
+  /** Ends its timer. */
+  readonly close: () => void;
+};
+
+/**
+ * The SDK keeps what each reader has not read: when others read and nobody scrapes, that grows without end. So the metrics are
+ * read this often in any case.
+ */
+const keepUpMs = 60_000;
+
+export function createTextReader(after: Timer): TextReader {
+  const reader = new PulledReader();
+  // Without the labels of scope and resource, which are the same on every line: Prometheus has its own for the target.
+  const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
+  let collecting: Promise<string> | undefined;
+
+  async function collect(): Promise<string> {
+    const { resourceMetrics } = await reader.collect();
+    // What the serializer says of units belongs to OpenMetrics; this format knows no such line.
+    return serializer.serialize(resourceMetrics).replaceAll(/^# UNIT .*\n/gm, "");
+  }
+
+  function text(): Promise<string> {
+    collecting ??= collect().finally(() => {
+      collecting = undefined;
+    });
+    return collecting;
+  }
+
+  const close = repeat(keepUpMs, () => void text().catch(() => undefined), after);
+  return { reader, text, close };
+}
+
+/** A reader that reads when it is asked to. */
+class PulledReader extends MetricReader {
+  protected override async onForceFlush(): Promise<void> {}
+  protected override async onShutdown(): Promise<void> {}
+}
