@@ -172,7 +172,7 @@ async function everything(): Promise<string> {
     openStreams: () => 0,
     setAside: () => [{ upstream: "east", upstreamModel: "m", path: "/v1/messages" }],
     queues: () => [{ destination: "https://otel.example", kind: "relay", waiting: 0, losses }],
-    identity: () => ({ corrected: 0, unreadable: 0 }),
+    identity: () => ({ corrected: 0, unreadable: 0, dropped: 0 }),
     unwritten: () => ({ cents: 0, seconds: 0 }),
   });
   return text();

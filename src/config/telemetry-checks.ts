@@ -89,7 +89,7 @@ export function checkTelemetry(
 }
 
 /** Whether a listener on this host takes connections to every address of the machine. */
-export const isEveryAddress = addressSet(["0.0.0.0", "::"]);
+const isEveryAddress = addressSet(["0.0.0.0", "::"]);
 
 /**
  * Whether a text can be the value of a label wherever one is written: in the list of `OTEL_RESOURCE_ATTRIBUTES`, which has no

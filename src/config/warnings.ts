@@ -3,7 +3,7 @@
 import { keyLists } from "./admin-checks.ts";
 import type { Config } from "./schema.ts";
 import { plainValue } from "./static-headers.ts";
-import { isEveryAddress } from "./telemetry-checks.ts";
+import { isLoopbackHost } from "./addresses.ts";
 import { signals } from "./telemetry-schema.ts";
 
 type Read = Pick<
@@ -50,9 +50,9 @@ const rules: readonly ((config: Read) => readonly string[])[] = [
         ]
       : [],
   ({ metrics }) =>
-    metrics !== undefined && isEveryAddress(metrics.host)
+    metrics !== undefined && !isLoopbackHost(metrics.host)
       ? [
-          `metrics.host is ${metrics.host}: /metrics is served on every address of this machine, and asks nobody who they are. Keep the port on a private network.`,
+          `metrics.host is ${metrics.host}: /metrics is served beyond this machine, and asks nobody who they are. Keep the port on a private network.`,
         ]
       : [],
   ({ admin, policies, pricing: { multiplier } = { multiplier: 1 } }) => {

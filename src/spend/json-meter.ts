@@ -9,9 +9,9 @@ import { othersIn } from "./usage-iterations.ts";
 /** Longest answer that is held until its end to be read. Of a longer one only the characters are counted. */
 const heldBytesMax = 64 * 1024 * 1024;
 
-const wanted = ["usage", "id", "model", "stop_reason"] as const;
-type Wanted = (typeof wanted)[number];
-const find = topLevelFinder(wanted);
+const findUsage = topLevelFinder(["usage"]);
+/** Apart, because what is given twice is found in another way, and that must not bear on what is charged. */
+const findTold = topLevelFinder(["id", "model", "stop_reason"]);
 const utf8 = new TextDecoder();
 
 /**
@@ -25,8 +25,8 @@ export function createJsonMeter(inputTokensEstimate: number): AnswerMeter {
   let isHolding = true;
   /** Of what is held no more. */
   let characters = 0;
-  /** Reads a member of the whole answer. */
-  let memberIn: (name: Wanted) => unknown = nothing;
+  /** All of it; undefined when that was too long to be held. */
+  let answer: Uint8Array | undefined;
 
   function letGo(): void {
     for (const part of held) characters += charactersIn(part, 0, part.length);
@@ -43,8 +43,8 @@ export function createJsonMeter(inputTokensEstimate: number): AnswerMeter {
     },
     end() {
       if (heldBytes === 0) return undefined;
-      if (isHolding) memberIn = readerOf(joined(held));
-      const told = memberIn("usage");
+      if (isHolding) answer = joined(held);
+      const told = answer && readerOf(findUsage(answer), answer)?.("usage");
       const usage = readUsage(told);
       if (usage !== undefined)
         return { usage, others: othersIn(told) ?? [], isEstimate: false, isUnreadable: false };
@@ -57,32 +57,35 @@ export function createJsonMeter(inputTokensEstimate: number): AnswerMeter {
         isUnreadable: isUnreadable(told, usage),
       };
     },
-    told: () => ({
-      id: toldWord(memberIn("id")),
-      model: toldWord(memberIn("model")),
-      stopReason: toldWord(memberIn("stop_reason")),
-      errorType: undefined,
-      isWhole: memberIn !== nothing,
-    }),
+    told() {
+      const memberOfIt = answer && readerOf(findTold(answer), answer);
+      return {
+        id: toldWord(memberOfIt?.("id")),
+        model: toldWord(memberOfIt?.("model")),
+        stopReason: toldWord(memberOfIt?.("stop_reason")),
+        errorType: undefined,
+        isWhole: answer === undefined || memberOfIt !== undefined,
+      };
+    },
   };
 }
 
-/** Found without building the answer's tree, but where a byte order mark stands before it or one of them is given twice. */
-function readerOf(answer: Uint8Array): (name: Wanted) => unknown {
-  const found: TopLevel<Wanted> = find(answer);
+/**
+ * Reads members of an answer, found without building its tree, but where a byte order mark stands before it or one of them is
+ * given twice. Undefined when it is no JSON.
+ */
+function readerOf<Name extends string>(
+  found: TopLevel<Name>,
+  answer: Uint8Array,
+): ((name: Name) => unknown) | undefined {
   if (found.kind !== "object") {
     const value = valueIn(utf8.decode(answer));
-    return value === undefined ? nothing : (name) => memberOf(value, name);
+    return value === undefined ? undefined : (name) => memberOf(value, name);
   }
   return (name) => {
     const member = found.members[name];
     return member && valueIn(utf8.decode(answer.subarray(member.valueStart, member.valueEnd)));
   };
-}
-
-/** Of an answer that is no JSON. */
-function nothing(): undefined {
-  return undefined;
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {

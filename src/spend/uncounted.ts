@@ -18,14 +18,17 @@ export type Uncounted = {
 
 export function createUncounted(prices: Pick<Prices, "costOfAll">): Uncounted {
   return {
-    watched: (response, call, route, watch) =>
-      meterAnswer(response, {
+    watched(response, call, route, watch) {
+      // A call is not kept for as long as its answer streams.
+      const { model } = call;
+      return meterAnswer(response, {
         inputTokensEstimate: inputTokensOf(call),
         onFirstByte: watch.begun,
         onEnd(used, over) {
           watch.over(over);
-          watch.charged(used && { ...used, cost: prices.costOfAll(route, call.model, used) });
+          watch.charged(used && { ...used, cost: prices.costOfAll(route, model, used) });
         },
-      }),
+      });
+    },
   };
 }

@@ -394,14 +394,17 @@ describe("a warning is worth", () => {
     expect(warned(verifying({ metrics: false, traces: true }))).toEqual([]);
   });
 
-  test.each(["0.0.0.0", "::", "0:0:0:0:0:0:0:0"])("metrics that are read on %s", (host) => {
-    expect(warned((c) => (c.metrics = { host, port: 9464 }))).toEqual([
-      `metrics.host is ${host}: /metrics is served on every address of this machine, and asks nobody who they are. Keep the port on a private network.`,
-    ]);
-  });
+  test.each(["0.0.0.0", "::", "0", "*", "10.0.0.5", "metrics.example"])(
+    "metrics that are read on %s",
+    (host) => {
+      expect(warned((c) => (c.metrics = { host, port: 9464 }))).toEqual([
+        `metrics.host is ${host}: /metrics is served beyond this machine, and asks nobody who they are. Keep the port on a private network.`,
+      ]);
+    },
+  );
 
-  test("no metrics that are read on one address", () => {
-    for (const host of ["127.0.0.1", "::1", "localhost", "10.0.0.5", "metrics.example"]) {
+  test("no metrics that are read on this machine only", () => {
+    for (const host of ["127.0.0.1", "::1", "localhost"]) {
       expect(warned((c) => (c.metrics = { host, port: 9464 }))).toEqual([]);
     }
   });

@@ -1,6 +1,7 @@
 // What waits of the gateway's own telemetry for one collector, and when it goes: together, a batch at a time, from a queue that
 // is bounded and gives up its oldest. Handing something in costs no more than a place in a list. A batch that was not taken is
 // not kept: whoever sends it has tried again already where that helps. What a send is, is collector-export.ts's.
+import { messageOf } from "../../log.ts";
 import type { Timer } from "../../timer.ts";
 import type { Outcome } from "../collector.ts";
 import { createLossCounter, type Losses, type LossLog } from "../losses.ts";
@@ -28,7 +29,7 @@ export type Batches<Item> = {
 /**
  * @param options.name of the collector, for log lines.
  * @param options.kind what one item is called there, such as `record`.
- * @param options.send sends a batch; never rejects.
+ * @param options.send sends a batch. One that throws costs that batch.
  */
 export function createBatches<Item>({
   name,
@@ -80,11 +81,19 @@ export function createBatches<Item>({
     const batch = waiting.splice(0, batchMax);
     sending = batch.length;
     gatherAnew();
-    const outcome = await send(batch);
+    const outcome = await sent(batch);
     if (isClosed) return; // Counted when it was given up.
     sending = 0;
     if (outcome.kind !== "taken") lose(outcome.kind, outcome.why, batch.length);
     sendNext();
+  }
+
+  async function sent(batch: Item[]): Promise<Outcome> {
+    try {
+      return await send(batch);
+    } catch (error) {
+      return { kind: "failed", why: `it could not be written: ${messageOf(error)}` };
+    }
   }
 
   /** For what is left behind a batch: the wait begins again. When the gateway stops there is none. */

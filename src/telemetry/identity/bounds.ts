@@ -5,10 +5,13 @@
 export const decodedBytesMax = 4 * 1024 * 1024;
 
 /**
- * Fields (protobuf), or members and elements (JSON), that are looked at one by one: all of those of the messages on the way to
- * an attribute, none of those inside values. The largest batch that clients make, 512 records, has some forty thousand.
+ * Fields (protobuf), or members and elements (JSON), that are looked at one by one: in JSON all that there are, in protobuf those
+ * of the messages on the way to an attribute. The largest batch that clients make, 512 records, has some sixty thousand.
  */
-export const fieldsMax = 150_000;
+export const fieldsMax = 100_000;
+
+/** Attributes that are corrected, each of which costs several fields: 512 records with ten false ones have some five thousand. */
+export const correctionsMax = 10_000;
 
 /** How deep values may nest in JSON. */
 export const depthMax = 200;
@@ -20,8 +23,17 @@ export class Unreadable extends Error {
 
 /** A function to be called for each field: throws `Unreadable` at the one that is too many. */
 export function createFieldCount(): () => void {
-  let left = fieldsMax;
+  return createCount(fieldsMax, "fields");
+}
+
+/** The same for each attribute that is corrected. */
+export function createCorrectionCount(): () => void {
+  return createCount(correctionsMax, "false attributes");
+}
+
+function createCount(max: number, what: string): () => void {
+  let left = max;
   return () => {
-    if (left-- === 0) throw new Unreadable(`has more than ${fieldsMax} fields`);
+    if (left-- === 0) throw new Unreadable(`has more than ${max} ${what}`);
   };
 }

@@ -6,7 +6,7 @@
 // `resource_logs`); a name that is a field's only for readers that do not care about case or underscores; values of another kind
 // than OTLP's; text that is not UTF-8.
 import { isUtf8 } from "node:buffer";
-import { Unreadable } from "./bounds.ts";
+import { createCorrectionCount, Unreadable } from "./bounds.ts";
 import { createJsonWalk } from "./json-walk.ts";
 import { definedName, type Field, foldedName, type Holds, type Level } from "./otlp-fields.ts";
 import type { Allowed } from "./own-attributes.ts";
@@ -40,6 +40,7 @@ export function correctedJson(
 ): Uint8Array | undefined {
   if (!isUtf8(body)) throw new Unreadable("is not UTF-8");
   const json = createJsonWalk(body);
+  const countCorrection = createCorrectionCount();
   const edits: Edit[] = [];
   json.finish(message(json.start, request));
   return edits.length === 0 ? undefined : edited(body, edits);
@@ -74,7 +75,10 @@ export function correctedJson(
     const end = json.elements(start, (at) => {
       const element = attribute(at);
       const { change } = element;
-      isChanged ||= change !== "keep";
+      if (change !== "keep") {
+        isChanged = true;
+        countCorrection();
+      }
       if (change !== undefined)
         kept.push(change === "keep" ? body.subarray(at, element.end) : change);
       return element.end;

@@ -82,9 +82,15 @@ export function createJsonWalk(body: Uint8Array): JsonWalk {
     if (depth > depthMax) throw new Unreadable(`nests deeper than ${depthMax} levels`);
     switch (bytes[at]) {
       case openBrace:
-        return items(at, (nameAt) => skip(startOfValue(endOfName(nameAt)), depth + 1));
+        return items(at, (nameAt) => {
+          countField();
+          return skip(startOfValue(endOfName(nameAt)), depth + 1);
+        });
       case openBracket:
-        return items(at, (valueAt) => skip(valueAt, depth + 1));
+        return items(at, (valueAt) => {
+          countField();
+          return skip(valueAt, depth + 1);
+        });
       default:
         return known(endOfScalar(bytes, at));
     }

@@ -17,7 +17,7 @@ const none: readonly string[] = [];
 /** Tells nearly all keys from those that need a closer look. Letters beyond ASCII may fold to ours, as `ſ` does to `s`. */
 const mayConcern = /user|%|[^\0-\x7f]/i;
 
-/** Characters of a key that are looked at. Longer ones are nobody's, and would take their time. */
+/** Longest key that is looked into, in characters. A longer one that may concern somebody does not stand: it is nobody's. */
 const keyLengthMax = 256;
 
 const ownKeys = ["user.id", "user.email", "user.groups", "enduser.id", "enduser.sub"] as const;
@@ -41,11 +41,16 @@ export function allowedBy({
   };
   const byKey: ReadonlyMap<string, readonly string[]> = new Map(Object.entries(own));
 
-  return (key) => (mayConcern.test(key) ? (byKey.get(key) ?? allowedAlike(key)) : "anything");
+  return (key) => {
+    // Behind an empty key, stores that flatten attributes read what it holds.
+    if (key === "") return "nothing nested";
+    return mayConcern.test(key) ? (byKey.get(key) ?? allowedAlike(key)) : "anything";
+  };
 }
 
 /** For keys that are not the bearer's own as they are written, but may be read as if they were. */
 function allowedAlike(key: string): Allowed {
+  if (key.length > keyLengthMax) return none;
   const plain = plainOf(key);
   if (plain.startsWith("user.") || plain.startsWith("enduser.")) return none;
   const label = labelOf(plain);
@@ -60,7 +65,6 @@ function allowedAlike(key: string): Allowed {
  */
 function plainOf(key: string): string {
   return key
-    .slice(0, keyLengthMax)
     .replaceAll(/%([0-7][0-9a-f])/gi, (_, code: string) => String.fromCharCode(parseInt(code, 16)))
     .toUpperCase()
     .toLowerCase()

@@ -7,7 +7,7 @@
 // reaches beyond its message; a key or a value that is given twice; a key that is not UTF-8. Messages that are given twice need
 // no care: readers merge them, and every attribute of either is corrected.
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { createFieldCount, Unreadable } from "./bounds.ts";
+import { createCorrectionCount, createFieldCount, Unreadable } from "./bounds.ts";
 import type { Level } from "./otlp-fields.ts";
 import type { Allowed } from "./own-attributes.ts";
 
@@ -45,6 +45,7 @@ function correctedMessage(
 ): Uint8Array | undefined {
   const reader = new BinaryReader(body);
   const countField = createFieldCount();
+  const countCorrection = createCorrectionCount();
   return message(body.length, request);
 
   /** The message from here to `end`, corrected; undefined when it may stay. */
@@ -64,6 +65,7 @@ function correctedMessage(
       const change = holds === "attributes" ? attribute(fieldEnd) : message(fieldEnd, holds);
       reader.pos = fieldEnd;
       if (change === undefined) continue;
+      if (holds === "attributes") countCorrection();
       writer ??= new BinaryWriter();
       writer.raw(body.subarray(copiedTo, start));
       if (change !== removed) writer.tag(number, WireType.LengthDelimited).bytes(change);
@@ -74,13 +76,13 @@ function correctedMessage(
 
   /** The same for the KeyValue from here to `end`; leaves the reader anywhere in it. */
   function attribute(end: number): Uint8Array | typeof removed | undefined {
-    let key: string | undefined;
+    let given: string | undefined;
     let value: { start: number; end: number } | undefined;
     while (reader.pos < end) {
       const [number, wireType] = tag();
       if (number === keyField) {
-        if (key !== undefined) throw new Unreadable("has an attribute with two keys");
-        key = text(wireType, end);
+        if (given !== undefined) throw new Unreadable("has an attribute with two keys");
+        given = text(wireType, end);
       } else if (number === valueField) {
         if (value !== undefined) throw new Unreadable("has an attribute with two values");
         const valueEnd = endOfDelimited(wireType, end);
@@ -88,14 +90,15 @@ function correctedMessage(
         reader.pos = valueEnd;
       } else skip(wireType, end);
     }
-    if (key === undefined) return undefined;
+    // What is left out is empty.
+    const key = given ?? "";
     const may = allowed(key);
     if (may === "anything") return undefined;
     if (may === "nothing nested") return value !== undefined && nests(value) ? removed : undefined;
     const [own] = may;
     if (own === undefined) return removed;
-    const given = value && onlyText(value);
-    return given !== undefined && may.includes(given) ? undefined : keyValue(key, own);
+    const said = value && onlyText(value);
+    return said !== undefined && may.includes(said) ? undefined : keyValue(key, own);
   }
 
   /** Whether an AnyValue holds other values. */

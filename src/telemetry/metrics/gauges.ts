@@ -23,8 +23,12 @@ export type TelemetryQueue = {
   readonly losses: Readonly<Losses>;
 };
 
-/** Exports that were looked into for who sent them. */
-export type IdentityCounts = { readonly corrected: number; readonly unreadable: number };
+/** Exports that were to be looked into for who sent them: corrected, not readable, or not looked at for want of time. */
+export type IdentityCounts = {
+  readonly corrected: number;
+  readonly unreadable: number;
+  readonly dropped: number;
+};
 
 /** Each is called whenever the metrics are read, and returns at once. */
 export type Observed = {
@@ -119,7 +123,7 @@ export function createGauges(meter: Meter, version: string): Gauges {
     count(
       "claude_gateway_telemetry_identity",
       "{export}",
-      "Clients' exports that said to be somebody else's and were corrected, and those that could not be read.",
+      "Clients' exports that were corrected, that could not be read, or that were dropped unread, with telemetry.verify_identity.",
     ),
     () =>
       told("identity").flatMap((counts) =>

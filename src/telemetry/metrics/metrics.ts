@@ -108,7 +108,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     async close(timeoutMs) {
       endLag();
-      scraped?.close();
+      await scraped?.close();
       await atMost(timeoutMs, provider.shutdown(), after);
     },
   };

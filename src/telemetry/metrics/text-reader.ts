@@ -9,8 +9,8 @@ export type TextReader = {
   readonly reader: MetricReader;
   /** All metrics as they are now. Those who ask while they are being collected get the same. */
   readonly text: () => Promise<string>;
-  /** Ends its timer. */
-  readonly close: () => void;
+  /** Reads them a last time: that is what whoever asks from then on gets, until there is no listener any more. */
+  readonly close: () => Promise<void>;
 };
 
 /**
@@ -24,6 +24,7 @@ export function createTextReader(after: Timer): TextReader {
   // Without the labels of scope and resource, which are the same on every line: Prometheus has its own for the target.
   const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
   let collecting: Promise<string> | undefined;
+  let last: Promise<string> | undefined;
 
   async function collect(): Promise<string> {
     const { resourceMetrics } = await reader.collect();
@@ -32,14 +33,23 @@ export function createTextReader(after: Timer): TextReader {
   }
 
   function text(): Promise<string> {
+    if (last !== undefined) return last;
     collecting ??= collect().finally(() => {
       collecting = undefined;
     });
     return collecting;
   }
 
-  const close = repeat(keepUpMs, () => void text().catch(() => undefined), after);
-  return { reader, text, close };
+  const endTimer = repeat(keepUpMs, () => void text().catch(() => undefined), after);
+  return {
+    reader,
+    text,
+    async close() {
+      endTimer();
+      last = collect();
+      await last.catch(() => undefined);
+    },
+  };
 }
 
 /** A reader that reads when it is asked to. */

@@ -35,7 +35,7 @@ export type RelayOptions = {
   allowLoopback: boolean;
   /** Our own product token. */
   userAgent: string;
-  log: Pick<typeof operationalLog, "info" | "warn">;
+  log: Pick<typeof operationalLog, "info" | "warn" | "error">;
   after: Timer;
   /** Milliseconds since the epoch. */
   now: () => number;
@@ -57,7 +57,7 @@ export function createRelay(config: TelemetryConfig, options: RelayOptions): Rel
     }),
   }));
 
-  const { vouchFor, counts } = config?.verify_identity ? createVouch(log) : unverified;
+  const vouch = config?.verify_identity ? createVouch({ log, after }) : unverified;
 
   return {
     accept(signal) {
@@ -66,16 +66,15 @@ export function createRelay(config: TelemetryConfig, options: RelayOptions): Rel
       return async ({ request }, principal) => {
         const body = await bytesOf(request);
         if (body === undefined) return accepted();
-        const item = vouchFor(
-          {
-            signal,
-            body,
-            contentType: request.headers.get("content-type") || "application/x-protobuf",
-            contentEncoding: request.headers.get("content-encoding") ?? undefined,
-          },
-          principal,
-        );
-        if (item !== undefined) for (const taker of takers) taker.enqueue(item);
+        const item = {
+          signal,
+          body,
+          contentType: request.headers.get("content-type") || "application/x-protobuf",
+          contentEncoding: request.headers.get("content-encoding") ?? undefined,
+        };
+        vouch.pass(item, principal, (passed) => {
+          for (const taker of takers) taker.enqueue(passed);
+        });
         return accepted();
       };
     },
@@ -86,9 +85,13 @@ export function createRelay(config: TelemetryConfig, options: RelayOptions): Rel
         waiting: depth(),
         losses,
       })),
-    identity: () => counts,
+    identity: () => vouch.counts,
     async close(timeoutMs) {
-      await Promise.all(destinations.map((destination) => destination.close(timeoutMs)));
+      const beganMs = performance.now();
+      const vouching = vouch.close(timeoutMs);
+      if (vouching !== undefined) await vouching;
+      const leftMs = Math.max(0, timeoutMs - (performance.now() - beganMs));
+      await Promise.all(destinations.map((destination) => destination.close(leftMs)));
     },
   };
 }

@@ -191,6 +191,33 @@ describe("what is lost", () => {
     },
   );
 
+  test("is a batch whose send throws, and not those behind it", async () => {
+    const logged: string[] = [];
+    const clock = createHandClock();
+    const sent: number[][] = [];
+    const batches = createBatches<number>({
+      name: "https://otel.example",
+      kind: "record",
+      send(items) {
+        sent.push(items);
+        if (items[0] === 0) throw new Error("it broke");
+        return Promise.resolve(taken);
+      },
+      log: { warn: (message) => logged.push(message) },
+      after: clock.after,
+    });
+    for (const item of [0, 1]) {
+      batches.add(item);
+      clock.pass(1_000);
+      await settled();
+    }
+    expect(sent).toEqual([[0], [1]]);
+    expect(batches.losses).toEqual({ refused: 0, failed: 1, dropped: 0 });
+    expect(logged).toEqual([
+      expect.stringContaining("record failed: it could not be written: it broke"),
+    ]);
+  });
+
   test("is nothing when all is taken", async () => {
     const opened = open();
     opened.fill(256);

@@ -24,7 +24,7 @@ const nobodys = [
   "user_email",
   "EndUser-Id",
 ];
-const free = ["team", "user_prompt", "session.id", "users.x", "identity.source", "", "Ünï%"];
+const free = ["team", "user_prompt", "session.id", "users.x", "identity.source", "Ünï%"];
 
 /** Attributes that agree with what Ada's bearer says. */
 export const agreeing: fc.Arbitrary<object> = fc.oneof(
@@ -40,7 +40,7 @@ export const agreeing: fc.Arbitrary<object> = fc.oneof(
 export const any: fc.Arbitrary<object> = fc.oneof(
   agreeing,
   fc.record({
-    key: fc.constantFrom(...Object.keys(own), ...nobodys, ...free, "user", "enduser"),
+    key: fc.constantFrom(...Object.keys(own), ...nobodys, ...free, "user", "enduser", ""),
     value: anyValue(2),
   }),
 );
@@ -76,7 +76,8 @@ function scalarOf(type: string): fc.Arbitrary<unknown> {
     case "bool":
       return fc.boolean();
     case "double":
-      return fc.double({ noNaN: true, noDefaultInfinity: true });
+      // JSON.stringify writes -0 as 0, which would be another export.
+      return fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value || 0);
     case "fixed64":
     case "sfixed64":
     case "uint64":
@@ -124,7 +125,7 @@ export function expected(plain: unknown): unknown {
 
 function expectedAttribute(attribute: Attribute): Attribute[] {
   const { key, value } = attribute;
-  if (key === "user" || key === "enduser")
+  if (key === "user" || key === "enduser" || key === "")
     return value && ("arrayValue" in value || "kvlistValue" in value) ? [] : [attribute];
   if (nobodys.includes(key)) return [];
   const values = own[key];

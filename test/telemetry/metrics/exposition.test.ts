@@ -23,7 +23,7 @@ test("everything that is measured is in it, each with its help and its type", as
     openStreams: () => 0,
     setAside: () => [],
     queues: () => [],
-    identity: () => ({ corrected: 0, unreadable: 0 }),
+    identity: () => ({ corrected: 0, unreadable: 0, dropped: 0 }),
   });
   expect((await read()).types).toEqual({
     claude_gateway_requests_total: "counter",

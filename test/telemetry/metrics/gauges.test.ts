@@ -126,7 +126,7 @@ describe("telemetry", () => {
 
   test("whose sender was looked into is told by what was found", async () => {
     const { observe, read } = metricsScene();
-    observe({ identity: () => ({ corrected: 4, unreadable: 1 }) });
+    observe({ identity: () => ({ corrected: 4, unreadable: 1, dropped: 2 }) });
     const { value } = await read();
     expect(value("claude_gateway_telemetry_identity_total", { outcome: "corrected" })).toBe(4);
     expect(value("claude_gateway_telemetry_identity_total", { outcome: "unreadable" })).toBe(1);

@@ -41,7 +41,7 @@ test("operations on the store are told by name and by how they ended", async () 
   expect(value(name, { operation: "kv.get", result: "error" })).toBe(0.5);
 });
 
-test("they are read every minute although nobody scrapes, and no more once they are closed", async () => {
+test("they are read every minute although nobody scrapes, once more at the close, and no more then", async () => {
   const { clock, observe, close } = metricsScene();
   let collections = 0;
   observe({ openRequests: () => (collections += 1) });
@@ -51,7 +51,16 @@ test("they are read every minute although nobody scrapes, and no more once they 
   expect(collections).toBe(1);
   await close(0);
   clock.pass(600_000);
-  expect(collections).toBe(1);
+  expect(collections).toBe(2);
+});
+
+test("whoever reads them while the gateway stops gets the last of them", async () => {
+  const { observe, read, close } = metricsScene();
+  let open = 3;
+  observe({ openRequests: () => open });
+  await close(0);
+  open = 7;
+  expect((await read()).value("claude_gateway_open_requests")).toBe(3);
 });
 
 test("closing them leaves no timer", async () => {
