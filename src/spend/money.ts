@@ -36,6 +36,15 @@ export function moneyOrZero(cents: string, tellWhy?: (why: unknown) => void): Mo
   }
 }
 
+/** Decimals of a cent that a number shows, and the unit that is one of the last of them. */
+const shownDecimals = 12;
+const shownUnit: Money = 10n ** BigInt(centDecimals - shownDecimals);
+
+/** The amount as a number of cents, to twelve decimals: to be read and drawn, never to be added to an amount. */
+export function centsNumber(money: Money): number {
+  return Number(money / shownUnit) / 10 ** shownDecimals;
+}
+
 /** The amount as cents in decimals, as few of them as hold it: `"0"`, `"100.03"`. */
 export function centsText(money: Money): string {
   const digits = (money < 0n ? -money : money).toString().padStart(centDecimals + 1, "0");

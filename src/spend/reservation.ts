@@ -10,7 +10,7 @@ import { isStreamed, meterAnswer } from "./answer-meter.ts";
 import type { AnswerWatch } from "./answer-watch.ts";
 import { inputTokensOf, mostOf } from "./estimate.ts";
 import type { Ledger, SpendRow } from "./ledger.ts";
-import { centsText, type Money } from "./money.ts";
+import { centsNumber, type Money } from "./money.ts";
 import { periodNames, type Periods } from "./periods.ts";
 import type { Prices } from "./price.ts";
 import { isSpokenFor, type Standing } from "./standing.ts";
@@ -230,6 +230,6 @@ function chargeEvent(
     ...(cacheReadTokens > 0 && { cache_read_input_tokens: cacheReadTokens }),
     ...(cacheWriteTokens > 0 && { cache_creation_input_tokens: cacheWriteTokens }),
     // For reading: the ledger has all decimals. Of calls to other models within this one only the cost is in here.
-    cents: Number(Number(centsText(cost)).toFixed(auditedDecimals)),
+    cents: Number(centsNumber(cost).toFixed(auditedDecimals)),
   } as const;
 }

@@ -13,7 +13,7 @@ import { openJournal } from "./journal.ts";
 import { createKnownCaps } from "./known-caps.ts";
 import { createLedger, type LedgerOptions } from "./ledger.ts";
 import { createCalendar } from "./periods.ts";
-import { centsText } from "./money.ts";
+import { centsNumber } from "./money.ts";
 import { createPrices } from "./price.ts";
 import { createReservations } from "./reservation.ts";
 import { createWaitForRoom } from "./room.ts";
@@ -113,7 +113,7 @@ export function openSpending(
       createAdminApi({ admin, sessions, limits: store.limits, effective, now }),
     unwritten() {
       const { charged, since } = ledger.waiting();
-      return { cents: Number(centsText(charged)), seconds: Math.max(0, now() - since) / 1000 };
+      return { cents: centsNumber(charged), seconds: Math.max(0, now() - since) / 1000 };
     },
     async close(timeoutMs) {
       await reservations.close(Math.min(timeoutMs, countsMs));

@@ -1,7 +1,14 @@
 // Amounts as text and back: nothing is lost on the way to the database and back, and nothing else is taken for an amount.
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { cent, centsText, type Money, moneyOf, moneyOrZero } from "../../src/spend/money.ts";
+import {
+  cent,
+  centsNumber,
+  centsText,
+  type Money,
+  moneyOf,
+  moneyOrZero,
+} from "../../src/spend/money.ts";
 
 /** Amounts of every magnitude, negative ones too. */
 const amount = fc.bigInt({ min: -(10n ** 50n), max: 10n ** 50n });
@@ -25,6 +32,13 @@ test("text of an amount is the shortest that holds it, however long it was", () 
       expect(centsText(moneyOf(padded))).toBe(shortest);
     }),
   );
+});
+
+test("an amount as a number has twelve decimals, as far as a number holds them", () => {
+  const numbers = [0n, cent, cent / 10n, cent / 3n, -cent / 3n, 123_456_789n * cent];
+  expect(numbers.map(centsNumber)).toEqual([
+    0, 1, 0.1, 0.333333333333, -0.333333333333, 123_456_789,
+  ]);
 });
 
 describe("cents as PostgreSQL writes them", () => {

@@ -1,6 +1,6 @@
 // What one inference request adds to the metrics, at its end. On the hot path: two or three microseconds in all, most of them the
 // SDK's for finding the series of its histograms.
-import { cent, type Money } from "../../spend/money.ts";
+import { centsNumber } from "../../spend/money.ts";
 import type { Usage } from "../../spend/usage.ts";
 import type { FinishedAttempt, FinishedRequest } from "../requests/finished-request.ts";
 import type { Instruments } from "./instruments.ts";
@@ -39,7 +39,7 @@ export function createRequestMetrics(
 
     // What was given up is billed by the upstream that was being asked.
     const billedBy = answeredBy?.upstream ?? attempts.at(-1)?.upstream ?? nobody;
-    instruments.spend.add(centsOf(charged.cost), billedBy, model);
+    instruments.spend.add(centsNumber(charged.cost), billedBy, model);
     addTokens(model, charged.usage);
     for (const other of charged.others)
       addTokens(other.model === undefined ? model : modelLabel(other.model), other.usage);
@@ -71,9 +71,4 @@ export function createRequestMetrics(
       if (tokens > 0) instruments.tokens.add(tokens, model, type);
     }
   }
-}
-
-/** For a counter, which need not be exact to the last decimal as the ledger is. */
-function centsOf(cost: Money): number {
-  return Number(cost) / Number(cent);
 }

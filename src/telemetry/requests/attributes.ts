@@ -63,7 +63,7 @@ export const attributeMeanings = {
   "claude_gateway.usage.estimated":
     "`true` when the answer did not say all of it, so that counts are in part the gateway's estimate",
   "claude_gateway.cost.cents":
-    "What it cost in US cents at the operator's prices, calls to other models within it included: the number next to the exact amount, which the ledger has",
+    "What it cost in US cents at the operator's prices, calls to other models within it included, to twelve decimals; the ledger has the exact amount",
 
   // How long it took.
   "claude_gateway.duration_seconds": "From the request's arrival to the end of its answer",

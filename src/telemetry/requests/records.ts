@@ -8,7 +8,7 @@ import {
 } from "@opentelemetry/api";
 import type { ReadableLogRecord } from "@opentelemetry/sdk-logs";
 import type { Charged } from "../../spend/answer-watch.ts";
-import { centsText } from "../../spend/money.ts";
+import { centsNumber } from "../../spend/money.ts";
 import type { RequestAttributes } from "./attributes.ts";
 import { boundedText } from "./bounded-text.ts";
 import type { FinishedRequest } from "./finished-request.ts";
@@ -114,5 +114,5 @@ function addCharge(attributes: RequestAttributes, charged: Charged): void {
   if (usage.isFast) attributes["claude_gateway.usage.fast"] = true;
   if (isEstimate || isUnreadable) attributes["claude_gateway.usage.estimated"] = true;
   // A number, since collectors add up numbers. The exporter writes a whole one as an integer.
-  attributes["claude_gateway.cost.cents"] = Number(centsText(cost));
+  attributes["claude_gateway.cost.cents"] = centsNumber(cost);
 }

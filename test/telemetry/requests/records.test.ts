@@ -97,15 +97,11 @@ describe("a record", () => {
     });
   });
 
-  test("tells the cost as the number next to the exact one", () => {
+  test("tells the cost in cents, to twelve decimals", () => {
     const costOf = (cost: bigint) =>
       attributesOf({ charged: charged && { ...charged, cost } })["claude_gateway.cost.cents"];
     expect([0n, 3n * cent, cent / 10n, cent / 3n, 123_456_789n * cent].map(costOf)).toEqual([
-      0,
-      3,
-      0.1,
-      1 / 3,
-      123_456_789,
+      0, 3, 0.1, 0.333333333333, 123_456_789,
     ]);
   });
 
