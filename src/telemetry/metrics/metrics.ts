@@ -62,7 +62,7 @@ export type MetricsOptions = {
 /** Starts its timers, and opens no connection before the first export. */
 export function createMetrics(options: MetricsOptions): Metrics {
   const { config, resource, scope, exporters, after, now, intervalMs = usualIntervalMs } = options;
-  const scraped = config.metrics === undefined ? undefined : createTextReader(after);
+  const scraped = config.metrics === undefined ? undefined : createTextReader({ after, now });
   const startTime = millisToHrTime(performance.timeOrigin);
   const provider = new MeterProvider({
     resource,

@@ -54,6 +54,26 @@ test("they are read every minute although nobody scrapes, once more at the close
   expect(collections).toBe(2);
 });
 
+test("a text that took long is kept for ten times as long, and a quick one is not", async () => {
+  const { observe, read, be } = metricsScene();
+  let collections = 0;
+  let tookMs = 20;
+  observe({
+    openRequests: () => {
+      be(tookMs);
+      return (collections += 1);
+    },
+  });
+  const shown = async () => (await read()).value("claude_gateway_open_requests");
+  expect([await shown(), await shown()]).toEqual([1, 2]);
+  tookMs = 21;
+  expect([await shown(), await shown()]).toEqual([3, 3]);
+  be(209);
+  expect(await shown()).toBe(3);
+  be(1);
+  expect(await shown()).toBe(4);
+});
+
 test("whoever reads them while the gateway stops gets the last of them", async () => {
   const { observe, read, close } = metricsScene();
   let open = 3;

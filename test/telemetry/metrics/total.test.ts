@@ -7,7 +7,7 @@ import { createHandClock } from "../hand-clock.ts";
 import { readExposition } from "./exposition.ts";
 
 function scene(isWhole = true) {
-  const { reader, text } = createTextReader(createHandClock().after);
+  const { reader, text } = createTextReader({ after: createHandClock().after, now: () => 0 });
   const meter = new MeterProvider({ readers: [reader] }).getMeter("test");
   const labels = ["b", "c"] as const;
   const total = createTotal(meter, { name: "a", labels, unit: "1", description: "d", isWhole });
