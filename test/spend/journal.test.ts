@@ -25,6 +25,7 @@ import {
   monthOf,
   spentBy,
 } from "./ledger-scene.ts";
+import { untilTrue } from "../support/until-true.ts";
 
 let database: Database;
 beforeAll(async () => {
@@ -133,10 +134,10 @@ describe("a journal", () => {
     for (const amount of [1, 2]) {
       scene.link.state = "down";
       await charged(scene, amount);
-      expect(files()).toHaveLength(1);
+      await untilTrue(() => files().length === 1);
       scene.link.state = "up";
       await passAndSettle(scene, 2_100);
-      expect(files()).toEqual([]);
+      await untilTrue(() => files().length === 0);
     }
     expect(await spent()).toBe(3n * cent);
     await scene.ledger.close(1_000);
