@@ -3,7 +3,8 @@
 import type { ReadableStreamReadResult } from "node:stream/web";
 import { createJsonMeter } from "./json-meter.ts";
 import { createStreamMeter } from "./stream-meter.ts";
-import type { AnswerMeter, Metered, ToldAnswer } from "./usage.ts";
+import { nothingTold, type ToldAnswer } from "./told-answer.ts";
+import type { AnswerMeter, Metered } from "./usage.ts";
 
 export type MeterOptions = {
   /** What the call had the model read, in tokens, should the answer not say. */
@@ -24,18 +25,6 @@ export type OverAnswer = {
   readonly told: () => ToldAnswer;
 };
 
-/** Of an answer without a body. */
-const empty: OverAnswer = {
-  isAbandoned: false,
-  told: () => ({
-    id: undefined,
-    model: undefined,
-    stopReason: undefined,
-    errorType: undefined,
-    isWhole: true,
-  }),
-};
-
 type Part = ReadableStreamReadResult<Uint8Array>;
 
 const over: Part = { done: true, value: undefined };
@@ -51,7 +40,7 @@ export async function meterAnswer(response: Response, options: MeterOptions): Pr
   const { body, status, headers } = response;
   const { inputTokensEstimate } = options;
   if (body === null) {
-    options.onEnd(undefined, empty);
+    options.onEnd(undefined, { isAbandoned: false, told: () => nothingTold });
     return response;
   }
   if (isStreamed(response))

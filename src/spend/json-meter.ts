@@ -2,7 +2,8 @@
 import { memberOf } from "../config/mapping.ts";
 import { valueIn } from "../upstream/json.ts";
 import { type TopLevel, topLevelFinder } from "../upstream/request/top-level.ts";
-import { type AnswerMeter, isUnreadable, noUsage, readUsage, toldWord } from "./usage.ts";
+import { toldWord } from "./told-answer.ts";
+import { type AnswerMeter, isUnreadable, noUsage, readUsage } from "./usage.ts";
 import { charactersIn, tokensOf } from "./usage-estimate.ts";
 import { othersIn } from "./usage-iterations.ts";
 

@@ -2,13 +2,12 @@
 // it wrote in `message_delta`, which counts from the beginning each time it comes. How events are found in the bytes is
 // stream-meter.ts's.
 import { memberOf } from "../config/mapping.ts";
+import { type ToldAnswer, toldWord } from "./told-answer.ts";
 import {
   isUnreadable,
   type Metered,
   type OtherUsage,
-  type ToldAnswer,
   toldInPart,
-  toldWord,
   type ToldUsage,
   toldWhole,
   usageOf,

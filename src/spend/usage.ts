@@ -2,6 +2,7 @@
 // it must offer. What it costs is price.ts's; those readers are json-meter.ts and stream-meter.ts; what `usage` tells of further
 // calls to models is usage-iterations.ts's.
 import { isMapping, memberOf } from "../config/mapping.ts";
+import type { ToldAnswer } from "./told-answer.ts";
 
 /** Token counts of one call: whole numbers from 0. No class is contained in another one. */
 export type Usage = {
@@ -39,28 +40,6 @@ export type Metered = {
   /** A `usage` was there that could not be read, so that this may be too little. */
   readonly isUnreadable: boolean;
 };
-
-/** What an answer says of itself, as `toldWord` has it; undefined where it does not. */
-export type ToldAnswer = {
-  /** The provider's id of the message. */
-  readonly id: string | undefined;
-  /** The model as the provider names it. */
-  readonly model: string | undefined;
-  /** Why the model stopped, such as `end_turn`. */
-  readonly stopReason: string | undefined;
-  /** The type of an error that came in a stream, such as `overloaded_error`; `other` for one that is no word. */
-  readonly errorType: string | undefined;
-  /** Whether it came to its end: a stream with its last event, any other answer as JSON. */
-  readonly isWhole: boolean;
-};
-
-/** An id, the name of a model or a word such as `end_turn`. There is no blank in any, and no room for a sentence. */
-const word = /^[\w.:@/+-]{1,128}$/;
-
-/** A text as it is told of an answer: undefined when it is none, or could be something that somebody has written. */
-export function toldWord(value: unknown): string | undefined {
-  return typeof value === "string" && word.test(value) ? value : undefined;
-}
 
 /** Looks at one answer. Takes any bytes, split anywhere, and never throws. */
 export type AnswerMeter = {

@@ -17,6 +17,16 @@ export type LossCounter = {
 /** Of each kind of trouble, the first time is logged and then one in so many. */
 const loggedEvery = 100;
 
+/** @param times how often there was trouble of the kind, this time included */
+export function isLogged(times: number): boolean {
+  return times === 1 || times % loggedEvery === 0;
+}
+
+/** How such a line ends: with what there was of it until now, and why there are so few lines. */
+export function soFar(count: number): string {
+  return `(${count} so far; logged at the first and every ${loggedEvery}th)`;
+}
+
 /**
  * @param subject what log lines begin with: who sends, and where to.
  * @param item what one of those that are lost is called.
@@ -33,11 +43,9 @@ export function createLossCounter(
     lose(kind, why, count = 1) {
       losses[kind] += count;
       times[kind] += 1;
-      if (times[kind] !== 1 && times[kind] % loggedEvery !== 0) return;
+      if (!isLogged(times[kind])) return;
       const what = count === 1 ? item : `${count} ${item}s`;
-      log.warn(
-        `${subject}: ${what} ${kind}: ${why} (${losses[kind]} so far; logged at the first and every ${loggedEvery}th)`,
-      );
+      log.warn(`${subject}: ${what} ${kind}: ${why} ${soFar(losses[kind])}`);
     },
     leave(count) {
       if (count === 0) return;

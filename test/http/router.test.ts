@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { ApiError } from "../../src/http/errors.ts";
 import type { Incoming } from "../../src/http/request.ts";
 import { createRouter } from "../../src/http/router.ts";
+import { incomingOf } from "../support/incoming.ts";
 
 const answer = (text: string) => () => new Response(text);
 
@@ -25,15 +26,7 @@ const router = createRouter<string>(
 const ask = async (route: string, caller?: string): Promise<string> => {
   const [method = "", path = ""] = route.split(" ");
   const headers: Record<string, string> = caller === undefined ? {} : { authorization: caller };
-  const incoming: Incoming = {
-    request: new Request("http://gateway", { method, headers }),
-    requestId: "id",
-    clientIp: "127.0.0.1",
-    path,
-    search: "",
-    receivedAt: 0,
-    startedMs: 0,
-  };
+  const incoming = incomingOf(new Request("http://gateway", { method, headers }), { path });
   try {
     return await (await router(incoming)).text();
   } catch (error) {

@@ -5,12 +5,13 @@ import { createOutcome, type Outcome } from "../../src/inference/outcome.ts";
 import { asListed } from "../../src/inference/routing.ts";
 import type { OverAnswer } from "../../src/spend/answer-meter.ts";
 import { cent } from "../../src/spend/money.ts";
-import type { ToldAnswer } from "../../src/spend/usage.ts";
+import type { ToldAnswer } from "../../src/spend/told-answer.ts";
 import type { FinishedRequest } from "../../src/telemetry/requests/finished-request.ts";
 import { createTraces } from "../../src/telemetry/requests/trace-context.ts";
 import { captureLog } from "../spend/logged.ts";
 import { toldOf } from "../spend/metered.ts";
 import { answered, answerOf, clientGone, noAnswer, refused, routeTo } from "./attempts.ts";
+import { incomingOf } from "../support/incoming.ts";
 
 const log = captureLog();
 afterAll(() => log.end());
@@ -28,15 +29,12 @@ function outcomeWith({
 }: { isWatching?: boolean; isRecorded?: boolean; headers?: Record<string, string> } = {}) {
   const told = { finished: [] as FinishedRequest[], opened: 0, closed: 0 };
   const outcome = createOutcome(
-    {
-      request: new Request("http://gateway/v1/messages", { method: "POST", headers }),
+    incomingOf(new Request("http://gateway/v1/messages", { method: "POST", headers }), {
       requestId: "req_1",
-      clientIp: "127.0.0.1",
       path: "/v1/messages",
-      search: "",
       receivedAt: Date.now(),
       startedMs: performance.now(),
-    },
+    }),
     {
       principal,
       path: "/v1/messages",

@@ -4,6 +4,7 @@ import { createModelDirectory } from "../../src/models/resolve.ts";
 import { createBootstrap } from "../../src/policy/bootstrap.ts";
 import { createPolicies } from "../../src/policy/policy.ts";
 import { edited, load } from "../config/samples.ts";
+import { incomingOf } from "../support/incoming.ts";
 
 /** The header for somebody in these groups. */
 async function told(groups: string[], spendAdminGroups: string[] | undefined) {
@@ -18,15 +19,7 @@ async function told(groups: string[], spendAdminGroups: string[] | undefined) {
     now: () => 0,
   });
   const request = new Request("https://gateway.example/user/bootstrap");
-  const incoming = {
-    request,
-    requestId: "r",
-    clientIp: "",
-    path: "",
-    search: "",
-    receivedAt: 0,
-    startedMs: 0,
-  };
+  const incoming = incomingOf(request);
   const ada = { sub: "ada", email: "ada@example.com", name: "Ada", groups };
   const { status, headers } = await handler(incoming, ada);
   expect(status).toBe(200);

@@ -5,6 +5,7 @@ import { createManagedSettings } from "../../src/policy/managed-settings.ts";
 import { createPolicies } from "../../src/policy/policy.ts";
 import { createServedSettings } from "../../src/policy/served-settings.ts";
 import { edited, load } from "../config/samples.ts";
+import { incomingOf } from "../support/incoming.ts";
 
 const ada = { sub: "ada", email: "ada@example.com", name: "Ada", groups: [] };
 
@@ -17,15 +18,7 @@ async function statusInDesktop(policy: object): Promise<number> {
   const request = new Request("https://gateway.example/managed/settings", {
     headers: { "user-agent": "claude-cli/2.1.330 (external, claude-desktop)" },
   });
-  const incoming = {
-    request,
-    requestId: "r",
-    clientIp: "",
-    path: "",
-    search: "",
-    receivedAt: 0,
-    startedMs: 0,
-  };
+  const incoming = incomingOf(request);
   return (await handler(incoming, ada)).status;
 }
 

@@ -4,10 +4,17 @@
 import { type log as operationalLog, messageOf } from "../../log.ts";
 import type { Principal } from "../../session.ts";
 import type { Timer } from "../../timer.ts";
-import type { IdentityCounts } from "../metrics/gauges.ts";
+import { isLogged, soFar } from "../losses.ts";
 import type { Export } from "../relay/delivery.ts";
 import { createIdentityCheck } from "./identity-check.ts";
 import { createTurns } from "./turns.ts";
+
+/** Exports that were to be looked into for who sent them: corrected, not readable, or not looked at for want of time. */
+export type IdentityCounts = {
+  readonly corrected: number;
+  readonly unreadable: number;
+  readonly dropped: number;
+};
 
 export type Vouch = {
   /** Hands the export on as it may go on, at once or soon; or not at all. */
@@ -16,9 +23,6 @@ export type Vouch = {
   /** Hands on what waits, for at most this long; the rest is dropped. Undefined when nothing waits. */
   readonly close: (timeoutMs: number) => Promise<void> | undefined;
 };
-
-/** Of each outcome the first is logged, and then one in so many. */
-const loggedEvery = 100;
 
 export function createVouch({
   log,
@@ -33,10 +37,8 @@ export function createVouch({
 
   function count(outcome: keyof typeof counts, what: string): void {
     counts[outcome] += 1;
-    if (counts[outcome] !== 1 && counts[outcome] % loggedEvery !== 0) return;
-    log.warn(
-      `telemetry identity: ${what} (${counts[outcome]} so far; logged at the first and every ${loggedEvery}th)`,
-    );
+    if (isLogged(counts[outcome]))
+      log.warn(`telemetry identity: ${what} ${soFar(counts[outcome])}`);
   }
 
   return {

@@ -2,6 +2,7 @@
 // was lost on the way, and the process itself. Those who know most of it exist later in boot than the instruments do, or never:
 // they are given one by one with `observe`, in any order, and what nobody was given for does not appear.
 import { type Meter, type Observable, ValueType } from "@opentelemetry/api";
+import type { IdentityCounts } from "../identity/vouch.ts";
 import type { Losses } from "../losses.ts";
 import { seriesMax } from "./total.ts";
 
@@ -21,13 +22,6 @@ export type TelemetryQueue = {
   /** Exports or records that wait. */
   readonly waiting: number;
   readonly losses: Readonly<Losses>;
-};
-
-/** Exports that were to be looked into for who sent them: corrected, not readable, or not looked at for want of time. */
-export type IdentityCounts = {
-  readonly corrected: number;
-  readonly unreadable: number;
-  readonly dropped: number;
 };
 
 /** Each is called whenever the metrics are read, and returns at once. */

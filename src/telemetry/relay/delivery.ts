@@ -4,7 +4,7 @@
 import type { Signal } from "../../config/telemetry-schema.ts";
 import type { Egress } from "../../http/egress.ts";
 import { messageOf } from "../../log.ts";
-import { type CollectorConfig, createCollector, type Outcome, outcomeOf } from "../collector.ts";
+import { type Collector, type Outcome, outcomeOf } from "../collector.ts";
 
 /** What a client sent, and what it said of it. */
 export type Export = {
@@ -21,20 +21,17 @@ export type Delivery = (item: Export, signal: AbortSignal) => Promise<Outcome>;
 /**
  * @param options.egress bounds the send in time, and the answer in bytes.
  * @param options.userAgent our own product token.
- * @param options.now milliseconds since the epoch.
  */
 export function createDelivery(
-  config: CollectorConfig,
-  { egress, userAgent, now }: { egress: Egress; userAgent: string; now: () => number },
+  { origin, credential, headers: configured, urlOf }: Collector,
+  { egress, userAgent }: { egress: Egress; userAgent: string },
 ): Delivery {
-  const { origin, credential, urlOf } = createCollector(config, { now });
-
   return async (item, signal) => {
     const url = urlOf(item.signal);
     try {
       const proof = await credential?.get();
       const headers = new Headers({ "user-agent": userAgent, ...proof });
-      for (const [name, value] of Object.entries(config.headers)) headers.set(name, value);
+      for (const [name, value] of Object.entries(configured)) headers.set(name, value);
       headers.set("content-type", item.contentType);
       if (item.contentEncoding !== undefined) headers.set("content-encoding", item.contentEncoding);
       const answer = await egress.fetch(url, { method: "POST", headers, body: item.body, signal });

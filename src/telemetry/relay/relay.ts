@@ -10,8 +10,9 @@ import type { HandlerFor } from "../../http/router.ts";
 import type { log as operationalLog } from "../../log.ts";
 import type { Principal } from "../../session.ts";
 import type { Timer } from "../../timer.ts";
-import { createVouch, unverified } from "../identity/vouch.ts";
-import type { IdentityCounts, TelemetryQueue } from "../metrics/gauges.ts";
+import { createCollector } from "../collector.ts";
+import { createVouch, type IdentityCounts, unverified } from "../identity/vouch.ts";
+import type { TelemetryQueue } from "../metrics/gauges.ts";
 import { createDelivery } from "./delivery.ts";
 import { createDestination } from "./destination.ts";
 
@@ -49,13 +50,12 @@ export function createRelay(config: TelemetryConfig, options: RelayOptions): Rel
     timeoutMs: sendTimeoutMs,
     responseBytesMax: answerBytesMax,
   });
-  const destinations = (config?.forward_to ?? []).map((entry) => ({
-    entry,
-    ...createDestination(originOf(entry.url), createDelivery(entry, { ...options, egress }), {
-      log,
-      after,
-    }),
-  }));
+  const destinations = (config?.forward_to ?? []).map((entry) => {
+    const collector = createCollector(entry, options);
+    const { origin } = collector;
+    const deliver = createDelivery(collector, { ...options, egress });
+    return { entry, origin, ...createDestination(origin, deliver, { log, after }) };
+  });
 
   const vouch = config?.verify_identity ? createVouch({ log, after }) : unverified;
 
@@ -79,8 +79,8 @@ export function createRelay(config: TelemetryConfig, options: RelayOptions): Rel
       };
     },
     queues: () =>
-      destinations.map(({ entry, depth, losses }) => ({
-        destination: originOf(entry.url),
+      destinations.map(({ origin, depth, losses }) => ({
+        destination: origin,
         kind: "relay",
         waiting: depth(),
         losses,
@@ -116,9 +116,4 @@ async function bytesOf(request: Request): Promise<Uint8Array | undefined> {
     if (request.signal.aborted) return undefined;
     throw error;
   }
-}
-
-/** What log lines call a collector by: its path may hold a key. */
-function originOf(url: string): string {
-  return new URL(url).origin;
 }

@@ -2,7 +2,7 @@
 // out by inference/. Nothing of a prompt or of an answer's text is in it.
 import type { Principal } from "../../session.ts";
 import type { Charged } from "../../spend/answer-watch.ts";
-import type { ToldAnswer } from "../../spend/usage.ts";
+import type { ToldAnswer } from "../../spend/told-answer.ts";
 import type { MessagesPath } from "../../upstream/upstream.ts";
 import type { RequestTrace } from "./trace-context.ts";
 

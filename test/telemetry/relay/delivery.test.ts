@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { load, minimal } from "../../config/samples.ts";
 import { createEgress } from "../../../src/http/egress.ts";
-import type { Outcome } from "../../../src/telemetry/collector.ts";
+import { createCollector, type Outcome } from "../../../src/telemetry/collector.ts";
 import { createDelivery, type Export } from "../../../src/telemetry/relay/delivery.ts";
 import { startGoogle, writeFederation } from "../../support/google.ts";
 import { portOf } from "../../support/idp.ts";
@@ -44,10 +44,9 @@ function deliveryTo(destination: object, { timeoutMs = 5_000, allowLoopback = tr
   const env = { CLAUDE_GATEWAY_ALLOW_LOOPBACK: "1" };
   const [read] = load(JSON.stringify(config), { env }).config.telemetry?.forward_to ?? [];
   if (read === undefined) throw new Error("no destination");
-  return createDelivery(read, {
+  return createDelivery(createCollector(read, { now: Date.now }), {
     egress: createEgress({ allowLoopback, timeoutMs, responseBytesMax: 1_000 }),
     userAgent: "claude-gateway/test",
-    now: Date.now,
   });
 }
 
@@ -201,12 +200,11 @@ describe("Google's collector", () => {
     const [read] = load(JSON.stringify(config)).config.telemetry?.forward_to ?? [];
     if (read === undefined) throw new Error("no destination");
     const here = createEgress({ allowLoopback: true, timeoutMs: 5_000, responseBytesMax: 1_000 });
-    return createDelivery(read, {
+    return createDelivery(createCollector(read, { now: Date.now }), {
       egress: {
         fetch: (url, init) => here.fetch(collector.url + new URL(url).pathname, init),
       },
       userAgent: "claude-gateway/test",
-      now: Date.now,
     });
   };
 

@@ -6,6 +6,7 @@ import { createRelay, describeRelay } from "../../../src/telemetry/relay/relay.t
 import { load, minimal } from "../../config/samples.ts";
 import { startCollector } from "../collector.ts";
 import { createHandClock } from "../hand-clock.ts";
+import { incomingOf } from "../../support/incoming.ts";
 
 const collectors = [startCollector(), startCollector()] as const;
 const [first, second] = collectors;
@@ -44,18 +45,12 @@ function open(...destinations: object[]) {
   };
   const post = async (signal: Signal, init: RequestInit = {}) => {
     const request = new Request(`http://gateway/v1/${signal}`, { method: "POST", ...init });
-    const answer = await relay.accept(signal)(
-      {
-        request,
-        requestId: "r",
-        clientIp: "::1",
-        path: "",
-        search: "",
-        receivedAt: 0,
-        startedMs: 0,
-      },
-      { sub: "ada", email: undefined, name: undefined, groups: [] },
-    );
+    const answer = await relay.accept(signal)(incomingOf(request), {
+      sub: "ada",
+      email: undefined,
+      name: undefined,
+      groups: [],
+    });
     expect([answer.status, await answer.text()]).toEqual([200, ""]);
     return request;
   };
@@ -130,15 +125,7 @@ test("a client that hangs up in the middle of its export has sent none", async (
     },
   });
   const request = new Request("http://gateway", { method: "POST", body, signal: gone.signal });
-  const incoming = {
-    request,
-    requestId: "r",
-    clientIp: "",
-    path: "",
-    search: "",
-    receivedAt: 0,
-    startedMs: 0,
-  };
+  const incoming = incomingOf(request);
   const principal = { sub: "ada", email: undefined, name: undefined, groups: [] };
   expect((await relay.accept("metrics")(incoming, principal)).status).toBe(200);
   await relay.close(1_000);
