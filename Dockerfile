@@ -20,13 +20,16 @@ COPY test/tools test/tools
 ARG TARGETARCH=amd64
 RUN target="linux-$(echo "$TARGETARCH" | sed s/amd64/x64/)" \
  && bun test/tools/build.ts "$target" \
- && mkdir -p /image/data /image/etc/claude-gateway \
+ && mkdir -p /image/data \
+ && mv dist/*.cdx.json /image/claude-gateway.cdx.json \
  && mv dist/claude-gateway* /image/claude-gateway
 
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /image/claude-gateway /claude-gateway
+# What the executable is made of (CycloneDX).
+COPY --from=build /image/claude-gateway.cdx.json /claude-gateway.cdx.json
 COPY --from=build --chown=65532:65532 /image/data /data
-USER nonroot
+USER 65532:65532
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=6s --start-period=20s \
   CMD ["/claude-gateway", "health", "--config", "/etc/claude-gateway/gateway.yaml"]

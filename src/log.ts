@@ -9,6 +9,9 @@ export type LogLevel = (typeof levels)[number];
 /** Longest operational message in characters; what is longer is cut, so that an upstream's answer cannot flood the log. */
 const messageLengthMax = 4_000;
 
+/** Control, format and separator characters, and halves of a surrogate pair. */
+const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
 let lowest: number = levels.indexOf("info");
 let pending = "";
 /** File descriptor that whoever started us reads. */
@@ -57,15 +60,23 @@ export function oneLine(message: string): string {
  */
 export function printable(text: string): string {
   return text.replaceAll(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,
+    unprintable,
     (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
   );
 }
 
-/** Queues one line for stderr, as it is. It is written when the running code yields, or by `flushLog`. */
+/**
+ * Queues one line for stderr. It is written when the running code yields, or by `flushLog`. Whatever `printable` would spell out
+ * is spelled as JSON does it, so that a JSON line stays the same JSON.
+ */
 export function writeLine(line: string): void {
   if (pending === "") queueMicrotask(flushLog);
-  pending += `${line}\n`;
+  pending += `${line.replaceAll(unprintable, asJson)}\n`;
+}
+
+function asJson(character: string): string {
+  const units = Array.from({ length: character.length }, (_, index) => character.charCodeAt(index));
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
 }
 
 /** Writes what is queued now. Called before the process ends. */
@@ -87,4 +98,27 @@ export function flushLog(): void {
 /** What a caught value says, for a log line or the message of another error. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Places of a fault that are told, from the innermost. */
+const placesMax = 3;
+
+/**
+ * What went wrong where nobody expected it, for the default level: the class, the code and the places in the code, but not the
+ * message, which may quote a request.
+ */
+export function faultOf(error: unknown): string {
+  if (!(error instanceof Error)) return `a thrown ${typeof error}`;
+  const { code } = error as NodeJS.ErrnoException;
+  const { stack = "", message } = error;
+  // It begins with the message, whose lines may look like places.
+  const below = stack.slice(Math.max(0, stack.indexOf(message)) + message.length);
+  const places = below.split("\n").filter((line) => /^\s+at /.test(line));
+  return [
+    error.constructor.name,
+    typeof code === "string" && /^\w{1,40}$/.test(code) ? code : "",
+    ...places.slice(0, placesMax).map((line) => line.trim()),
+  ]
+    .filter((word) => word !== "")
+    .join(" ");
 }

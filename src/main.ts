@@ -1,5 +1,5 @@
-// The executable: what each command does, and the process around it: request cap, signals, exit code. The command line is
-// read in arguments.ts, booting is boot.ts, the routes are gateway.ts.
+// The executable: what each command does, and the process around it: signals, faults that nobody caught, exit code. The command
+// line is read in arguments.ts, the runtime settled in runtime.ts, booting is boot.ts, the routes are gateway.ts.
 import { closeSync, openSync, readSync } from "node:fs";
 import { version as packageVersion } from "../package.json";
 import { type ExplainOptions, readArguments, UsageError } from "./arguments.ts";
@@ -8,9 +8,12 @@ import { loadConfig } from "./config/load.ts";
 import { priceKeyOf } from "./models/price-overrides.ts";
 import { explain } from "./policy/explain/explain.ts";
 import { explanationText } from "./policy/explain/text.ts";
+import { withoutCredentials } from "./upstream/answer/redaction.ts";
 import { ConfigError, renderProblems, summarizeProblems } from "./config/problems.ts";
 import { runDemo } from "./demo/demo.ts";
+import { requestCapDefault, requestCapVariable, settleRuntime } from "./runtime.ts";
 import {
+  faultOf,
   flushLog,
   log,
   messageOf,
@@ -44,10 +47,6 @@ const anyAddress = new Set(["0.0.0.0", "::"]);
 /** Longest file read: a configuration, a certificate, a secret. Also the bound of a device or pipe that never ends. */
 const fileBytesMax = 4 * 1024 * 1024;
 
-/** Bun's variable for its cap on outbound requests at once, and the cap we ask for: its own, 256, is a few teams' worth. */
-const requestCapVariable = "BUN_CONFIG_MAX_HTTP_REQUESTS";
-const requestCapDefault = 16_384;
-
 const usage = `claude-gateway ${version}
 
   claude-gateway --config gateway.yaml         serve
@@ -64,10 +63,9 @@ CLAUDE_GATEWAY_ALLOW_LOOPBACK=1 (identity provider and upstreams on this machine
 
 async function main(argv: string[]): Promise<number> {
   setLogLevel(process.env.CLAUDE_GATEWAY_LOG_LEVEL);
-  // A rejection that nobody awaited is a bug of ours; the other developers' streams need not die of it.
-  process.on("unhandledRejection", (reason) =>
-    log.error(`unhandled rejection: ${messageOf(reason)}`),
-  );
+  // What nobody awaited or caught is a bug, of ours or of a library; the other developers' streams need not die of it.
+  for (const event of ["unhandledRejection", "uncaughtException"] as const)
+    process.on(event, (fault) => tellFault(event, fault));
   let file = "gateway.yaml";
   try {
     const command = readArguments(argv);
@@ -96,7 +94,7 @@ async function main(argv: string[]): Promise<number> {
 }
 
 async function serve(path: string): Promise<number> {
-  raiseRequestCap();
+  await settleRuntime();
   const gateway = await bootGateway(readTextFile(path), path, bootOptions());
   const signal = await firstSignal();
   const drainMs = drainTimeoutMs();
@@ -140,6 +138,9 @@ async function health(path: string | undefined): Promise<number> {
   const url = `${scheme}://${host.includes(":") ? `[${host}]` : host}:${listening?.port ?? 8080}/healthz`;
   const response = await fetch(url, {
     signal: AbortSignal.timeout(healthTimeoutMs),
+    // This machine, whatever proxy the environment names.
+    proxy: false,
+    redirect: "manual",
     // The certificate names the public host, not this loopback connection.
     tls: { rejectUnauthorized: false },
   });
@@ -148,7 +149,7 @@ async function health(path: string | undefined): Promise<number> {
 }
 
 async function demo(): Promise<number> {
-  raiseRequestCap();
+  await settleRuntime();
   const ended = new AbortController();
   void firstSignal().then(() => ended.abort());
   await runDemo({
@@ -165,6 +166,12 @@ async function demo(): Promise<number> {
   return exitCodes.ok;
 }
 
+/** Its message may quote what it was about (JSON.parse does): at the default level the class says what, its place where. */
+function tellFault(event: string, fault: unknown): void {
+  log.error(`${event}: ${faultOf(fault)} (its message is logged at debug level)`);
+  log.debug(`${event}: ${withoutCredentials(messageOf(fault))}`);
+}
+
 function bootOptions(): BootOptions {
   return {
     env: process.env,
@@ -174,21 +181,6 @@ function bootOptions(): BootOptions {
     openRequestsMax: Number(process.env[requestCapVariable]),
     now: Date.now,
   };
-}
-
-/**
- * Bun reads its cap on outbound requests once, when the process starts, so the process starts over with it set: the same
- * pid, arguments and descriptors (execve(2)).
- */
-function raiseRequestCap(): void {
-  const asked = Number(process.env[requestCapVariable]);
-  if (Number.isInteger(asked) && asked >= 1 && asked <= 65_535) return;
-  const env = { ...process.env, [requestCapVariable]: String(requestCapDefault) };
-  const script = Bun.main.startsWith("/$bunfs/") ? [] : [...process.execArgv, Bun.main];
-  const argv = [process.execPath, ...script, ...process.argv.slice(2)];
-  if (process.execve === undefined)
-    throw new Error(`set ${requestCapVariable} (1 to 65535) before starting`);
-  process.execve(process.execPath, argv, env);
 }
 
 /** Resolves with the first SIGTERM or SIGINT; from then on, another one ends the process at once. */

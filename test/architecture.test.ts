@@ -7,8 +7,8 @@ const root = join(import.meta.dir, "..");
 
 /** Domains from the process inwards. A file may import from its own domain and from those after it, types included. */
 const order = (
-  "main arguments boot gateway demo inference oauth telemetry spend policy upstream idp models " +
-  "sealed session store http config audit log timer"
+  "main arguments runtime boot networks gateway demo inference oauth telemetry spend policy upstream idp models " +
+  "sealed session endings store http config audit log timer"
 ).split(" ");
 
 /** The domains that may import each third-party package: one home each, two where two of us speak that language. */

@@ -4,6 +4,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
+  faultOf,
   flushLog,
   log,
   oneLine,
@@ -11,6 +12,7 @@ import {
   setLogDescriptor,
   setLogLevel,
   stderr,
+  writeLine,
 } from "../src/log.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "log-"));
@@ -62,6 +64,49 @@ describe("a message", () => {
       log.info("b");
     });
     expect(lines).toMatch(/^\[gateway\] \S+ info a\n\[gateway\] \S+ info b\n$/);
+  });
+});
+
+describe("a line of JSON", () => {
+  test("has nothing in it that a terminal would obey either, and says the same", () => {
+    const event = { evt: "inference", model: `${hostile}\n\u{e0001}\ud83d` };
+    const line = written(() => writeLine(JSON.stringify(event)));
+    expect(line).toMatch(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]*\n$/u);
+    expect(JSON.parse(line)).toEqual(event);
+  });
+
+  test("stays as it is in every script", () => {
+    const line = '{"email":"grüße@例え.jp","name":"👩"}';
+    expect(written(() => writeLine(line))).toBe(`${line}\n`);
+  });
+});
+
+describe("a fault", () => {
+  class Odd extends TypeError {}
+
+  test("is told by its class and the places it comes from, and not by what it says", () => {
+    const error = new Odd("a prompt\n    at a.place (in the prompt:1:1)");
+    expect(faultOf(error)).toMatch(/^Odd at .*log\.test\.ts:\d+:\d+/);
+    expect(faultOf(error)).not.toContain("prompt");
+    expect(faultOf(new Error(""))).toMatch(/^Error at /);
+  });
+
+  test("is told by its code, when that is one", () => {
+    expect(faultOf(Object.assign(new Error("x"), { code: "ECONNRESET" }))).toStartWith(
+      "Error ECONNRESET at ",
+    );
+    expect(faultOf(Object.assign(new Error("x"), { code: "a prompt" }))).not.toContain("prompt");
+  });
+
+  test("has three places at most", () => {
+    const error = new Error("x");
+    error.stack = `Error: x\n${"    at a (b:1:1)\n".repeat(50)}`;
+    expect(faultOf(error)).toBe("Error at a (b:1:1) at a (b:1:1) at a (b:1:1)");
+  });
+
+  test("that is no error is told by its type", () => {
+    expect(faultOf("a prompt")).toBe("a thrown string");
+    expect(faultOf(undefined)).toBe("a thrown undefined");
   });
 });
 

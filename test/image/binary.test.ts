@@ -1,5 +1,6 @@
-// The executable by itself: it obeys its arguments, its environment and the file that --config names, and nothing that
-// happens to lie in the directory it is started from. How it fares in the container image is in image.test.ts.
+// The executable by itself: it obeys its arguments, its environment and the file that --config names, and nothing that happens to
+// lie in the directory it is started from, nor what its environment says to the runtime inside. How it fares in the container image
+// is in image.test.ts.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -60,6 +61,26 @@ describe("the executable", () => {
     const { exitCode, stderr } = run(["check", "--config", "gateway.yaml"]);
     expect(exitCode).toBe(1);
     expect(stderr).toContain("STRAY_SECRET");
+  });
+
+  test.each([
+    ["BUN_OPTIONS", "--preload=./stray.ts"],
+    ["BUN_INSPECT", "127.0.0.1:0"],
+    ["BUN_INSPECT_PRELOAD", "./stray.ts"],
+    ["NODE_TLS_REJECT_UNAUTHORIZED", "0"],
+  ])("does not start with %s=%s, and says why in its last line", (name, value) => {
+    for (const args of [["--config", "gateway.yaml"], ["demo"]]) {
+      const { exitCode, stderr } = run(args, { [name]: value, STRAY_SECRET: "unused" });
+      expect(exitCode).toBe(1);
+      const last = stderr.trimEnd().split("\n").at(-1);
+      expect(last).toStartWith(`claude gateway: ${name} is set in the environment, which `);
+    }
+  });
+
+  test("runs nothing that NODE_OPTIONS names", () => {
+    const { exitCode, stdout } = run(["--version"], { NODE_OPTIONS: "--require=./stray.ts" });
+    expect(exitCode).toBe(0);
+    expect(stdout).not.toContain("stray");
   });
 
   test("runs the demo with nothing but itself, and ends it cleanly", async () => {

@@ -6,8 +6,8 @@ import { chmod, chown, copyFile, mkdir, mkdtemp, realpath, rm, writeFile } from 
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-/** The uid and gid of `nonroot` in distroless images. */
-const nonroot = 65532;
+/** The uid and gid of `nonroot` in distroless images, and what Dockerfile runs it as. */
+export const nonroot = 65532;
 
 /** What distroless/cc-debian12 has of glibc and of gcc's runtime, as shared objects. Nothing else may be needed. */
 const libraries = (
@@ -29,8 +29,9 @@ mount -o remount,bind,ro "$root"
 exec chroot --userspec=${nonroot}:${nonroot} --groups=${nonroot} "$root" "$@"
 `;
 
-/** A running container's stand-in. `stderr` fills as the process writes. */
+/** A running container's stand-in. `stderr` fills as the process writes; `pid` is the gateway's, once it runs. */
 type Running = {
+  readonly pid: number;
   readonly stdout: string;
   readonly stderr: string;
   exited: Promise<number>;
@@ -147,6 +148,7 @@ function run(root: string, command: readonly string[], env: Record<string, strin
     collect(child.stderr, heard, "stderr"),
   ]);
   return {
+    pid: child.pid,
     get stdout() {
       return heard.stdout;
     },

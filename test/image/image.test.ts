@@ -1,10 +1,11 @@
 // The container image, proved without a container engine: the executable in a root directory that holds only what the base
 // image has, as an unprivileged uid on a read-only filesystem. Needs root; without it the tests are skipped and say so.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { executable } from "./executable.ts";
-import { cannotRun, dockerfileCommands, type Image, layOut } from "./distroless.ts";
+import { cannotRun, dockerfileCommands, type Image, layOut, nonroot } from "./distroless.ts";
 import { version } from "../../package.json";
 
 const reason = cannotRun();
@@ -20,6 +21,9 @@ describe.skipIf(reason !== undefined)("the image", () => {
   const env = {
     CLAUDE_GATEWAY_ALLOW_LOOPBACK: "1",
     JWT_SECRET: "0123456789abcdef0123456789abcdef",
+    // There is neither.
+    HOME: "/nonexistent",
+    TMPDIR: "/nonexistent",
   };
 
   beforeAll(async () => {
@@ -57,23 +61,51 @@ describe.skipIf(reason !== undefined)("the image", () => {
     expect(bad.stderr).toContain("session.jwt_secret");
   });
 
-  test("boots with the embedded store, answers its own health check, and writes nowhere but in /data", async () => {
+  test("is run as the unprivileged user, by a number that Kubernetes can verify", async () => {
+    const dockerfile = await Bun.file(join(import.meta.dir, "..", "..", "Dockerfile")).text();
+    expect(dockerfile).toContain(`\nUSER ${nonroot}:${nonroot}\n`);
+  });
+
+  test("boots with the embedded store, answers its own health check, writes nowhere but in /data, and keeps its memory to itself", async () => {
     const before = await contentOf(image.root);
     const gateway = image.run(commands.start, env);
+    const sleeper = Bun.spawn([...asNonroot, "sleep", "60"]);
     try {
       await gateway.said(/listening on http/, 60);
+      // Its own user could read a process that has not closed its memory: sleep has not.
+      for (const file of ["environ", "maps", "auxv"]) {
+        expect(readAsNonroot(`/proc/${sleeper.pid}/${file}`)).toBe(true);
+        expect(readAsNonroot(`/proc/${gateway.pid}/${file}`)).toBe(false);
+      }
+      expect(statusOf(gateway.pid, "Uid")).toBe(String(nonroot));
+      expect(statusOf(gateway.pid, "CapEff")).toBe("0000000000000000");
       const health = image.run(commands.health, env);
       expect({ code: await health.exited, stderr: health.stderr }).toMatchObject({ code: 0 });
       expect(await readdir(join(image.root, "data"))).not.toEqual([]);
     } finally {
+      sleeper.kill();
       gateway.kill("SIGTERM");
     }
     expect(await gateway.exited).toBe(0);
+    expect(gateway.stderr).not.toContain("core dumps");
     expect(await contentOf(image.root)).toEqual(before);
     const health = image.run(commands.health, env);
     expect(await health.exited).toBe(1);
   }, 120_000);
 });
+
+const asNonroot = ["chroot", `--userspec=${nonroot}:${nonroot}`, `--groups=${nonroot}`, "/"];
+
+function readAsNonroot(path: string): boolean {
+  const read = Bun.spawnSync([...asNonroot, "cat", path], { stdout: "pipe", stderr: "ignore" });
+  return read.success && read.stdout.length > 0;
+}
+
+/** The first value of a line of /proc/<pid>/status. */
+function statusOf(pid: number, name: string): string | undefined {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return new RegExp(`^${name}:\\s+(\\S+)`, "m").exec(status)?.[1];
+}
 
 /** Every file outside of /data (and of what a mount covers) with its size and time of change. */
 async function contentOf(root: string): Promise<Record<string, string>> {

@@ -4,7 +4,10 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const entry = join(import.meta.dir, "..", "..", "src", "main.ts");
+export const entry = join(import.meta.dir, "..", "..", "src", "main.ts");
+
+/** The gateway from its source, with the runtime that runs the tests. */
+const fromSource: readonly string[] = [process.execPath, entry];
 
 /** Milliseconds a gateway may take to listen, or to give up. */
 const bootTimeoutMs = 20_000;
@@ -19,6 +22,8 @@ export type GatewayProcess = {
   pid: number;
   /** All of stderr so far. */
   stderr(): string;
+  /** All of stdout so far, which a gateway leaves empty. */
+  stdout(): string;
   /** Audit events of one kind so far. */
   audit(evt: string): AuditRecord[];
   /** Waits, at most two seconds, for an audit event of this kind with these fields. */
@@ -31,7 +36,7 @@ export type GatewayProcess = {
 
 /** Runs the gateway's command line to its end. */
 export async function runCommand(args: string[], env: Record<string, string> = {}) {
-  const child = Bun.spawn([process.execPath, entry, ...args], {
+  const child = Bun.spawn([...fromSource, ...args], {
     env: { ...process.env, ...env },
     stdout: "pipe",
     stderr: "pipe",
@@ -47,23 +52,31 @@ export async function runCommand(args: string[], env: Record<string, string> = {
 /**
  * Starts a gateway from a configuration, as YAML text or as what JSON (which is YAML) is made of, and waits until it listens.
  * Throws with its stderr if it does not.
+ * @param command what is started, without the gateway's own arguments.
  */
 export async function startGateway(
   config: object | string,
   env: Record<string, string> = {},
+  command = fromSource,
 ): Promise<GatewayProcess> {
   const directory = await mkdtemp(join(tmpdir(), "gateway-test-"));
   const path = join(directory, "gateway.yaml");
   await writeFile(path, typeof config === "string" ? config : JSON.stringify(config, null, 2));
-  const child = Bun.spawn([process.execPath, entry, "--config", path], {
+  const child = Bun.spawn([...command, "--config", path], {
     env: { ...process.env, CLAUDE_GATEWAY_ALLOW_LOOPBACK: "1", ...env },
-    stdout: "ignore",
+    stdout: "pipe",
     stderr: "pipe",
   });
   let stderr = "";
-  const reading = (async () => {
-    for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream())) stderr += chunk;
-  })();
+  let stdout = "";
+  const reading = Promise.all([
+    (async () => {
+      for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream())) stderr += chunk;
+    })(),
+    (async () => {
+      for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) stdout += chunk;
+    })(),
+  ]);
   const until = async (pattern: RegExp, timeoutMs: number) => {
     const deadline = Date.now() + timeoutMs;
     while (!pattern.test(stderr) && child.exitCode === null && Date.now() < deadline)
@@ -88,6 +101,7 @@ export async function startGateway(
     url: (/listening on (\S+)/.exec(stderr)?.[1] ?? "").replace("127.0.0.1", "localhost"),
     pid: child.pid,
     stderr: () => stderr,
+    stdout: () => stdout,
     audit,
     async audited(evt, fields) {
       const matches = (event: AuditRecord) =>

@@ -18,7 +18,7 @@ export type Seen = {
 export type BentUpstream = {
   url: string;
   seen: Seen[];
-  /** What it answers; a well-formed Messages answer when not set. */
+  /** What it answers; a well-formed message or count when not set. */
   answer: (seen: Seen) => Response | Promise<Response>;
   stop(): Promise<void>;
 };
@@ -44,10 +44,14 @@ export const helloCall = {
   messages: [{ role: "user", content: "hi" }],
 };
 
-/** @param change edits the configuration before the gateway starts. */
+/**
+ * @param change edits the configuration before the gateway starts.
+ * @param command as in `startGateway`.
+ */
 export async function openScene(
   change: (config: any) => void = () => undefined,
   env: Record<string, string> = {},
+  command?: readonly string[],
 ): Promise<Scene> {
   const [postgres, idp, port] = await Promise.all([startPostgres(), startHostileIdp(), freePort()]);
   const upstream = startUpstream();
@@ -61,7 +65,7 @@ export async function openScene(
     rate_limits: { device_authorization: { max: 1000 }, device_verify: { max: 1000 } },
   };
   change(config);
-  const gateway = await startGateway(config, env);
+  const gateway = await startGateway(config, env, command);
   const sessions = createSessions({
     secrets: [jwtSecret],
     issuer: publicUrl,
@@ -125,7 +129,10 @@ export function startUpstream(): BentUpstream {
   const upstream: BentUpstream = {
     url: `http://localhost:${server.port}`,
     seen,
-    answer: plainAnswer,
+    answer: ({ url }) =>
+      url.startsWith("/v1/messages/count_tokens")
+        ? Response.json({ input_tokens: 1 })
+        : plainAnswer(),
     stop: () => server.stop(true),
   };
   return upstream;
