@@ -5,7 +5,7 @@ import type { Config } from "./config/schema.ts";
 import { ApiError } from "./http/errors.ts";
 import type { Connections } from "./http/listener.ts";
 import type { Incoming } from "./http/request.ts";
-import { createRouter, type Handler } from "./http/router.ts";
+import { createRouter, type Handler, type Router } from "./http/router.ts";
 import type { IdentityProvider } from "./idp/provider.ts";
 import { createCapacity } from "./inference/capacity.ts";
 import { createMessages } from "./inference/messages.ts";
@@ -60,7 +60,7 @@ export type GatewayParts = {
 };
 
 /** The handler of every request. Builds only: opens no connection and starts no timer. */
-export function createGateway(parts: GatewayParts, connections: Connections): Handler {
+export function createGateway(parts: GatewayParts, connections: Connections): Router {
   const { config, store, identityProvider, upstreams, telemetry, spending, policies, now } = parts;
   const { oidc, session, rate_limits: rateLimits, login_notice: loginNotice } = config;
 

@@ -24,7 +24,7 @@ export type AccessRefusal =
   | "xff_unparseable"
   | "client_ip_unknown";
 
-/** Hops read in X-Forwarded-For, from the right; a longer list is a client playing games. */
+/** Hops read in X-Forwarded-For, from the right; that many trusted ones are somebody playing games. */
 const hopsMax = 64;
 
 /** @param config IP addresses and CIDR blocks, checked by the configuration already; an entry that is none throws. */
@@ -44,12 +44,16 @@ export function createAddresses(config: {
       return { ip, unreadable: false, forwarded: false };
     }
     // From the right: everything left of the first untrusted hop was written by the client.
-    for (const entry of forwardedFor.split(",").slice(-hopsMax).toReversed()) {
-      const hop = plainAddress(withoutPort(entry.trim()));
+    let end = forwardedFor.length;
+    for (let hops = 0; hops < hopsMax; hops++) {
+      const comma = end === 0 ? -1 : forwardedFor.lastIndexOf(",", end - 1);
+      const hop = plainAddress(withoutPort(forwardedFor.slice(comma + 1, end).trim()));
       if (hop === undefined) return { ip, unreadable: true, forwarded: false };
       if (!isTrusted(hop)) return { ip: hop, unreadable: false, forwarded: true };
+      if (comma < 0) return { ip, unreadable: false, forwarded: false };
+      end = comma;
     }
-    return { ip, unreadable: false, forwarded: false };
+    return { ip, unreadable: true, forwarded: false };
   }
 
   function refusal(client: ClientAddress, isHealthPath: boolean): AccessRefusal | undefined {
@@ -83,7 +87,7 @@ export function isPublicAddress(ip: string): boolean {
 
 /** An address in one spelling: no zone, IPv4-mapped IPv6 as IPv4. `undefined` when it is no address. */
 function plainAddress(text: string): string | undefined {
-  const bare = text.replace(/%.*$/, "").toLowerCase();
+  const bare = (text.includes(":") ? text.replace(/%.*$/, "") : text).toLowerCase();
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(bare)?.[1] ?? bare;
   return isIP(mapped) === 0 ? undefined : mapped;
 }

@@ -1,6 +1,6 @@
-// The socket side of the gateway: Bun.serve, the limits that apply before any handler, the headers that every answer
-// carries, and the drain. Knows no domain: what to answer comes from the handler it is given. Who may come in at all is
-// asked of admission.ts.
+// The socket side of the gateway: Bun.serve, how long a connection may be slow, the headers that every answer carries, and the
+// drain. Knows no domain: what to answer comes from the handler it is given. Who may come in at all is asked of admission.ts,
+// what the head of a request must be of request-head.ts, and which path it names of target.ts.
 import http from "node:http";
 import type { Server } from "bun";
 import type { Config } from "../config/schema.ts";
@@ -8,17 +8,31 @@ import { messageOf } from "../log.ts";
 import type { Admission } from "./admission.ts";
 import { ApiError } from "./errors.ts";
 import { refusalOf, refusalResponse } from "./refusal.ts";
-import { discardBody, type Incoming, requestIdOf, splitUrl } from "./request.ts";
-import type { Handler } from "./router.ts";
+import { discardBody, requestIdOf } from "./request.ts";
+import { checkFraming, checkSizes } from "./request-head.ts";
+import type { Handler, Router } from "./router.ts";
+import { type AnswerTo, targetsOf } from "./target.ts";
 
 /** Bun refuses larger request headers by itself, with 431. A bearer that lists many groups needs room. */
 const requestHeaderBytesMax = 256 * 1024;
 
 /**
- * Seconds without a byte in either direction after which a connection is closed (Bun's largest value). Streams have the
- * provider's pings, so only dead peers are that quiet; a handler that waits for an upstream lifts it (`holdOpen`).
+ * Seconds after which a connection is closed that stands still. The first request's head must be there within 10 s, which is
+ * Bun's own.
  */
-const idleTimeoutSeconds = 255;
+const patienceOfListener: Patience = {
+  // Bun's largest value. Streams have the provider's pings, so only dead peers are that quiet; a handler that waits for an
+  // upstream lifts it (`holdOpen`).
+  idleSeconds: 255,
+  bodySeconds: 30,
+};
+
+export type Patience = {
+  /** For the next request's head, all of it; for an answer of which nothing is taken. */
+  idleSeconds: number;
+  /** For a request's body, or for as much of it as 16 KB/s come to in that time. */
+  bodySeconds: number;
+};
 
 const healthPaths = new Set(["/healthz", "/readyz"]);
 
@@ -49,82 +63,77 @@ export function listen(options: {
   limits: Config["limits"];
   tls: { cert: string; key: string } | undefined;
   admission: Admission;
-  handler: (connections: Connections) => Handler;
+  /** One that does not tell its paths is given them as the runtime reads them, leniently. */
+  handler: (connections: Connections) => Handler | Router;
+  /** For tests, which have less. */
+  patience?: Patience;
 }): Listener {
-  const { limits, admission } = options;
+  const { limits, admission, patience = patienceOfListener } = options;
   // Read by Bun.serve when it starts; typed as a constant, documented as settable.
   (http as { maxHeaderSize: number }).maxHeaderSize = requestHeaderBytesMax;
   const everyAnswer = [...securityHeaders, ...(options.tls ? [transportSecurity] : [])];
 
   const connections: Connections = {
     holdOpen: (request) => server.timeout(request, 0),
-    release: (request) => server.timeout(request, idleTimeoutSeconds),
+    release: (request) => server.timeout(request, patience.idleSeconds),
   };
   const handler = options.handler(connections);
 
-  async function answer(request: Request, server: Server<undefined>): Promise<Response> {
-    const { path, search } = splitUrl(request.url);
+  const answer: AnswerTo<Server<undefined>> = async (request, on, { path, search }) => {
     const requestId = requestIdOf(request.headers);
-    const client = admission.clientOf(request.headers, server.requestIP(request)?.address);
-    const incoming: Incoming = {
-      request,
-      requestId,
-      clientIp: client.ip ?? "unknown",
-      path,
-      search,
-      receivedAt: Date.now(),
-      startedMs: performance.now(),
-    };
+    let bodyBytes = 0;
+    let isFramed = false;
     let response: Response;
     try {
+      const client = admission.clientOf(request.headers, on.requestIP(request)?.address);
+      bodyBytes = checkFraming(request);
+      isFramed = true;
       admission.check(client, requestId, healthPaths.has(path));
-      if (!healthPaths.has(path)) checkSizes(request, path.length + search.length);
-      response = await handler(incoming);
+      const urlLength = path.length + search.length;
+      if (!healthPaths.has(path)) checkSizes(request, { urlLength, bodyBytes }, limits);
+      if (bodyBytes > 0) on.timeout(request, patience.bodySeconds);
+      response = await handler({
+        request,
+        requestId,
+        clientIp: client.ip ?? "unknown",
+        path,
+        search,
+        receivedAt: Date.now(),
+        startedMs: performance.now(),
+      });
     } catch (error) {
+      // A body that stopped coming is nothing that went wrong here.
+      if (request.signal.aborted && !(error instanceof ApiError)) return new Response(null);
       response = refusalResponse(path, requestId, refusalOf(error, requestId));
-      await discardBody(request);
+      // What follows a request without a clear end is not read as the next one.
+      if (!(await discardBody(request)) || !isFramed) response.headers.set("connection", "close");
     }
+    if (bodyBytes > 0) on.timeout(request, patience.idleSeconds);
+    return finished(response, requestId);
+  };
+
+  function finished(response: Response, requestId: string): Response {
     for (const [name, value] of everyAnswer) response.headers.set(name, value);
     response.headers.set("x-request-id", requestId);
     return response;
-  }
-
-  /** Refuses by what the head of the request says, before a byte of the body is read. */
-  function checkSizes(request: Request, urlLength: number): void {
-    if (limits.max_url_length !== undefined && urlLength > limits.max_url_length) {
-      throw new ApiError("invalid_request_error", "uri too long", { status: 414 });
-    }
-    if (
-      limits.max_request_header_bytes !== undefined &&
-      headerBytes(request.headers) > limits.max_request_header_bytes
-    ) {
-      throw new ApiError("invalid_request_error", "request header fields too large", {
-        status: 431,
-      });
-    }
-    const contentLength = request.headers.get("content-length");
-    if (contentLength !== null && Number(contentLength) > limits.max_request_bytes) {
-      throw new ApiError("request_too_large", "payload too large");
-    }
-    if (contentLength === null && request.headers.has("transfer-encoding")) {
-      throw new ApiError("invalid_request_error", "length required", { status: 411 });
-    }
   }
 
   const server = serve();
   const scheme = options.tls ? "https" : "http";
 
   function serve(): Server<undefined> {
+    const paths = "paths" in handler ? handler.paths : { exact: [], below: [] };
     try {
       return Bun.serve({
+        ...targetsOf(paths, answer),
         hostname: options.listen.host,
         port: options.listen.port,
-        idleTimeout: idleTimeoutSeconds,
+        idleTimeout: patience.idleSeconds,
         // Ours is checked first and answers with an envelope; every accepted body has a Content-Length, so Bun's never applies.
         maxRequestBodySize: Number.MAX_SAFE_INTEGER,
         ...(options.tls && { tls: options.tls }),
-        fetch: answer,
-        error: (error) => refusalResponse("", "", refusalOf(error, "unknown")),
+        error: (error) =>
+          finished(refusalResponse("", "unknown", refusalOf(error, "unknown")), "unknown"),
       });
     } catch (error) {
       const cause = messageOf(error);
@@ -159,10 +168,3 @@ const transportSecurity = [
   "strict-transport-security",
   "max-age=31536000; includeSubDomains",
 ] as const;
-
-/** Bytes of the header fields as HTTP/1.1 writes them: `name: value` and the line break. */
-function headerBytes(headers: Headers): number {
-  let bytes = 0;
-  for (const [name, value] of headers) bytes += name.length + value.length + 4;
-  return bytes;
-}

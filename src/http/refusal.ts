@@ -1,6 +1,6 @@
 // How a refusal is written, by who reads it: OAuth clients get RFC 6749 §5.2, people and probes get plain text, and every
 // API path, the unknown ones too, gets the Anthropic envelope that SDKs show to their user.
-import { log, messageOf } from "../log.ts";
+import { faultOf, log, messageOf } from "../log.ts";
 import { ApiError, errorEnvelope } from "./errors.ts";
 
 const plainTextPaths = new Set([
@@ -17,7 +17,9 @@ const oauthPaths = new Set(["/oauth/device_authorization", "/oauth/token"]);
 /** What a client may read of an error: its own refusal, or nothing of what went wrong here, which is logged. */
 export function refusalOf(error: unknown, requestId: string): ApiError {
   if (error instanceof ApiError) return error;
-  log.error(`unhandled request_id=${requestId}: ${messageOf(error)}`);
+  // A message may quote what was asked.
+  log.error(`unhandled request_id=${requestId}: ${faultOf(error)}`);
+  log.debug(`unhandled request_id=${requestId}: ${messageOf(error)}`);
   return new ApiError("api_error", "internal server error");
 }
 

@@ -7,7 +7,7 @@ export type Incoming = {
   readonly requestId: string;
   /** The client's address after trusted_proxies, without port; `unknown` when there is none. */
   readonly clientIp: string;
-  /** As sent: not decoded, not normalised, so that only exact spellings reach a handler. */
+  /** As sent where it is a route's; another spelling of a route's is not that path (target.ts). */
   readonly path: string;
   /** `""` or `"?…"`, as sent. */
   readonly search: string;
@@ -28,17 +28,6 @@ const formBytesMax = 64 * 1024;
 export function requestIdOf(headers: Headers): string {
   const asked = headers.get("x-client-request-id");
   return asked !== null && /^[A-Za-z0-9._-]{1,64}$/.test(asked) ? asked : crypto.randomUUID();
-}
-
-/** Path and query of a request URL as sent. A fragment is dropped; a lone `?` is no query. */
-export function splitUrl(url: string): { path: string; search: string } {
-  const start = url.indexOf("/", url.indexOf("//") + 2);
-  if (start < 0) return { path: "/", search: "" };
-  const hash = url.indexOf("#", start);
-  const end = hash < 0 ? url.length : hash;
-  const mark = url.indexOf("?", start);
-  if (mark < 0 || mark > end) return { path: url.slice(start, end), search: "" };
-  return { path: url.slice(start, mark), search: mark + 1 === end ? "" : url.slice(mark, end) };
 }
 
 /**
@@ -64,19 +53,26 @@ export function isForm(request: Request): boolean {
 /**
  * Takes in a body that nobody will read, without keeping it. A client that is still sending when the connection closes sees
  * a broken pipe and not the refusal, and then retries what it should not.
+ * @returns whether nothing of it is left to come, so that the connection can be used again.
  */
-export async function discardBody(request: Request): Promise<void> {
-  if (request.body === null || request.bodyUsed) return;
+export async function discardBody(request: Request): Promise<boolean> {
+  if (request.body === null || request.bodyUsed) return true;
   const reader = request.body.getReader();
-  const timer = setTimeout(() => void reader.cancel(), discardTimeoutMs);
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    void reader.cancel();
+  }, discardTimeoutMs);
   let bytes = 0;
   try {
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       bytes += part.value.length;
-      if (bytes > discardedBytesMax) return;
+      if (bytes > discardedBytesMax) return false;
     }
+    return !isLate;
   } catch {
     // The client hung up: there is nobody left to refuse.
+    return false;
   } finally {
     clearTimeout(timer);
   }

@@ -3,9 +3,12 @@
 // one cannot learn which paths exist.
 import { ApiError } from "./errors.ts";
 import type { Incoming } from "./request.ts";
+import type { RoutedPaths } from "./target.ts";
 
 type Answer = Response | Promise<Response>;
 export type Handler = (incoming: Incoming) => Answer;
+/** A handler that knows which paths it has; the listener makes sure that they reach it as they are spelled. */
+export type Router = Handler & { readonly paths: RoutedPaths };
 export type HandlerFor<Caller> = (incoming: Incoming, caller: Caller) => Answer;
 
 /** Handlers by `METHOD /path`. */
@@ -29,7 +32,7 @@ export type Routes<Caller> = {
 export function createRouter<Caller>(
   routes: Routes<Caller>,
   authenticate: (incoming: Incoming) => Promise<Caller>,
-): Handler {
+): Router {
   const open = new Map(Object.entries(routes.open));
   const below = Object.entries(routes.below ?? {}).map(([top, handler]) => ({
     top,
@@ -37,7 +40,7 @@ export function createRouter<Caller>(
     handler,
   }));
   const signedIn = new Map(Object.entries(routes.signedIn));
-  return async (incoming) => {
+  const route: Handler = async (incoming) => {
     const { path } = incoming;
     const key = `${incoming.request.method} ${path}`;
     const openHandler = open.get(key);
@@ -50,4 +53,7 @@ export function createRouter<Caller>(
     if (handler === undefined) throw new ApiError("not_found_error", "not found");
     return handler(incoming, caller);
   };
+  const pathOf = (key: string) => key.slice(key.indexOf(" ") + 1);
+  const exact = [...new Set([...open.keys(), ...signedIn.keys()].map(pathOf))];
+  return Object.assign(route, { paths: { exact, below: below.map(({ top }) => top) } });
 }

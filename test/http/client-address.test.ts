@@ -27,10 +27,91 @@ const resolved: [string, string, string | null, string][] = [
   ],
   ["junk gives the peer", "127.0.0.1", "junk", "127.0.0.1"],
   ["trusted hops alone give the peer", "127.0.0.1", "10.1.1.1, 10.1.2.3", "127.0.0.1"],
+  ["a trusted peer in its mapped form in hexadecimal", "::ffff:7f00:1", "9.9.9.9", "9.9.9.9"],
+  ["a bracketed address without a port is read", "127.0.0.1", "[2001:db8::1]", "2001:db8::1"],
+  ["a zone is dropped", "127.0.0.1", "fe80::1%eth0", "fe80::1"],
+  ["a zone in brackets is dropped", "127.0.0.1", "[fe80::1%eth0]:80", "fe80::1"],
+  ["case does not matter", "127.0.0.1", "2001:DB8::A", "2001:db8::a"],
+  ["tabs and blanks around do not matter", "127.0.0.1", " \t9.9.9.9\t , 10.1.1.1 ", "9.9.9.9"],
 ];
 for (const [what, peer, header, want] of resolved) {
   test(`${what}: ${header} from ${peer}`, () => expect(behind.resolve(peer, header).ip).toBe(want));
 }
+
+const unreadable = [
+  "junk",
+  "",
+  ",",
+  "9.9.9.9,",
+  "9.9.9.9, unknown",
+  "9.9.9.9, _hidden",
+  "9.9.9",
+  "9.9.9.9.9",
+  "9.9.9.256",
+  "09.9.9.9",
+  "0x9.9.9.9",
+  "151587081",
+  "9.9.9.9%eth0",
+  "9.9.9.9:port",
+  "[9.9.9.9]:80:80",
+  "[2001:db8::1",
+  "2001:db8::1]:80",
+  "2001:db8:::1",
+  '"9.9.9.9"',
+  "for=9.9.9.9",
+  "9.9.9.9 10.1.1.1",
+  "9.9.9.9;10.1.1.1",
+  "9.9.9.9\0",
+  "\u0669.9.9.9",
+];
+test.each(unreadable)("a trusted proxy's %j is no address, and is not guessed at", (header) => {
+  const client = behind.resolve("127.0.0.1", header);
+  expect(client).toEqual({ ip: "127.0.0.1", unreadable: true, forwarded: false });
+});
+
+test("junk left of the client does not matter, however long", () => {
+  const header = `${"x,".repeat(100_000)} ,, 9.9.9.9, 10.1.1.1`;
+  expect(behind.resolve("127.0.0.1", header)).toEqual({
+    ip: "9.9.9.9",
+    unreadable: false,
+    forwarded: true,
+  });
+});
+
+test("sixty-four trusted hops are read, and a client behind more is not known", () => {
+  const hops = (count: number) => Array.from({ length: count }, () => "10.1.1.1").join(",");
+  expect(behind.resolve("127.0.0.1", `9.9.9.9,${hops(63)}`).ip).toBe("9.9.9.9");
+  expect(behind.resolve("127.0.0.1", hops(64)).unreadable).toBe(false);
+  expect(behind.resolve("127.0.0.1", `9.9.9.9,${hops(64)}`)).toEqual({
+    ip: "127.0.0.1",
+    unreadable: true,
+    forwarded: false,
+  });
+});
+
+test("an address is denied in each of its forms", () => {
+  const denying = addresses({
+    trustedProxies: ["127.0.0.1"],
+    denyCidrs: ["9.9.9.0/24", "2001:db8::/32"],
+  });
+  for (const hop of [
+    "9.9.9.9",
+    "9.9.9.9:80",
+    "::ffff:9.9.9.9",
+    "::FFFF:909:909",
+    "0:0:0:0:0:ffff:909:909",
+    "[::ffff:9.9.9.9]:80",
+    "2001:db8::1",
+    "2001:0DB8:0:0::1",
+    "[2001:db8::1]:80",
+    "2001:db8::1%1",
+  ]) {
+    expect([hop, denying.refusal(denying.resolve("127.0.0.1", hop), true)]).toEqual([
+      hop,
+      "ip_denylist",
+    ]);
+  }
+});
 
 test("deny comes before allow, and covers the health paths", () => {
   const both = addresses({ allowCidrs: ["127.0.0.1"], denyCidrs: ["127.0.0.0/8"] });

@@ -67,6 +67,13 @@ test("an open route below it stays, one for signed-in callers does not", async (
   expect(await ask("GET /api/private", "ada")).toBe("below");
 });
 
+test("its paths are told, each once, whatever the methods", () => {
+  expect(router.paths).toEqual({
+    exact: ["/open", "/api/open", "/private", "/api/private"],
+    below: ["/api", "/other"],
+  });
+});
+
 test("without any, nothing changes", async () => {
   const plain = createRouter({ open: {}, signedIn: { "GET /a": answer("a") } }, async () => "ada");
   const incoming = { request: new Request("http://gateway"), path: "/a" } as Incoming;

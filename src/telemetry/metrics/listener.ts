@@ -40,7 +40,7 @@ export function listenForScrapes(
       limits: { max_request_bytes: requestBytesMax },
       tls: undefined,
       admission: everybody,
-      handler: () => answer,
+      handler: () => Object.assign(answer, { paths: { exact: ["/metrics"], below: [] } }),
     });
     return { url: listener.url, close: async () => void (await listener.drain(0)) };
   } catch (error) {
