@@ -1,7 +1,7 @@
 // From the text of gateway.yaml to a gateway that listens: everything that can fail fails here, before the first connection.
 // Reads as the boot log does. Commands, signals and exit codes are in main.ts.
 import { audit } from "./audit.ts";
-import { allowsLoopback, isLoopbackHost } from "./config/addresses.ts";
+import { isLoopbackHost } from "./config/addresses.ts";
 import { loadConfig, type LoadedConfig, type Sources } from "./config/load.ts";
 import { firstOf } from "./config/problems.ts";
 import type { Config } from "./config/schema.ts";
@@ -9,6 +9,9 @@ import { createGateway } from "./gateway.ts";
 import { createAdmission } from "./http/admission.ts";
 import { createEgress } from "./http/egress.ts";
 import { type Listener, listen } from "./http/listener.ts";
+import { createOutbound } from "./http/outbound.ts";
+import { openNetworks } from "./networks.ts";
+import { describeClientAssertion } from "./idp/client-assertion.ts";
 import { discoverIdentityProvider } from "./idp/provider.ts";
 import { log, messageOf } from "./log.ts";
 import { modelWarnings } from "./models/warnings.ts";
@@ -23,8 +26,7 @@ import { openTelemetry } from "./telemetry/telemetry.ts";
 import { createUpstreams } from "./upstream/upstreams.ts";
 
 /** Bounds of a call to the IdP. A discovery document or JWK set is tens of KB at most. */
-const idpTimeoutMs = 10_000;
-const idpResponseBytesMax = 1024 * 1024;
+const idpBounds = { timeoutMs: 10_000, responseBytesMax: 1024 * 1024 };
 
 /**
  * How long the gateway takes, in milliseconds, when it stops and requests are finished: until what was spent is written, and
@@ -62,20 +64,21 @@ export async function bootGateway(
   warnOf(loaded, policies);
   const tls = readTls(config.listen.tls, options.readFile);
   const userAgent = `claude-gateway/${options.version}`;
-  const upstreams = await createUpstreams(config, { userAgent, now: options.now });
-  const idpBounds = {
-    allowLoopback: allowsLoopback(options.env),
-    timeoutMs: idpTimeoutMs,
-    responseBytesMax: idpResponseBytesMax,
-  };
-  const egress = createEgress({ ...idpBounds, caPem: config.oidc.ca_cert_pem });
-  // Google and Microsoft are on the public internet: a CA of the house does not vouch for them, and a proxy may lead there.
-  const viaProxy = Boolean(options.env.HTTPS_PROXY || options.env.https_proxy);
-  const directoryEgress = createEgress({ ...idpBounds, viaProxy });
+  const ways = openNetworks(config, options);
+  const upstreams = await createUpstreams(config, {
+    userAgent,
+    fetch: createOutbound(ways.configured),
+    providerFetch: createOutbound(ways.providers),
+    now: options.now,
+  });
+  const { ca_cert_pem: caPem } = config.oidc;
+  const egress = createEgress(createOutbound(ways.identityProvider, { caPem }), idpBounds);
+  // Google and Microsoft are on the public internet: a CA of the house does not vouch for them.
+  const directoryEgress = createEgress(createOutbound(ways.providers), idpBounds);
 
   const telemetry = await openTelemetry(config, {
     version: options.version,
-    allowLoopback: allowsLoopback(options.env),
+    network: ways.configured,
     userAgent,
     log,
     after,
@@ -87,6 +90,7 @@ export async function bootGateway(
     egress,
     directoryEgress,
     log,
+    after,
     now: options.now,
   });
   discovering.catch(() => undefined);
@@ -104,6 +108,9 @@ export async function bootGateway(
     spending =
       config.admin && openSpending(config, config.admin, { store, after, log, now: options.now });
     const identityProvider = await discovering;
+    const { notes, warnings } = describeClientAssertion(config.oidc, options.now());
+    for (const note of notes) log.info(note);
+    for (const warning of warnings) log.warn(warning);
     const listener: Listener = listen({
       listen: config.listen,
       limits: config.limits,
@@ -121,6 +128,7 @@ export async function bootGateway(
             policies,
             version: options.version,
             now: options.now,
+            after,
             openRequestsMax: options.openRequestsMax,
             openRequests: () => listener.openRequests(),
           },

@@ -37,6 +37,8 @@ import type { Store } from "./store/store.ts";
 import { createPrices } from "./spend/price.ts";
 import { createUncounted } from "./spend/uncounted.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
+import type { Timer } from "./timer.ts";
+import { createCallReader } from "./upstream/request/call.ts";
 import type { MessagesPath, Upstream } from "./upstream/upstream.ts";
 
 /** Longest path in an audit event, in characters: whoever has no bearer should not fill the log. */
@@ -57,6 +59,7 @@ export type GatewayParts = {
   openRequests: () => number;
   /** Milliseconds since the epoch. */
   now: () => number;
+  after: Timer;
 };
 
 /** The handler of every request. Builds only: opens no connection and starts no timer. */
@@ -121,6 +124,7 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ro
     uncounted: createUncounted(createPrices(config)),
     telemetry: telemetry.requests,
     shed: createCapacity(parts),
+    readCall: createCallReader({ now: () => performance.now(), after: parts.after }),
     isGuarded: config.upstreams.some(
       (entry) => "guardrail" in entry && entry.guardrail !== undefined,
     ),
@@ -139,7 +143,8 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ro
   const metadata = createMetadata(base);
   const isReady = createReadiness(store, {
     graceSeconds: config.store.readiness_grace_seconds,
-    now,
+    // A clock that is set must not end or stretch the grace.
+    now: () => performance.now(),
   });
 
   const open: Record<string, Handler> = {

@@ -48,7 +48,8 @@ export const metadataNames: ReadonlySet<string> = new Set([
   "instance-data",
   "instance-data.ec2.internal",
 ]);
-// In order: AWS, Azure, GCP and others; ECS and EKS credentials; Alibaba; Azure's host; Oracle; AWS, EKS and GCP by IPv6.
+// In order: AWS, Azure, GCP and others; ECS and EKS credentials; Alibaba; Azure's host; Oracle; AWS, EKS, GCP, Oracle and Scaleway
+// by IPv6.
 export const metadataAddresses: readonly string[] = [
   "169.254.169.254",
   "169.254.170.2",
@@ -59,6 +60,8 @@ export const metadataAddresses: readonly string[] = [
   "fd00:ec2::254",
   "fd00:ec2::23",
   "fd20:ce::254",
+  "fd00:c1::a9fe:a9fe",
+  "fd00:42::42",
 ];
 export const linkLocalNetworks: readonly string[] = ["169.254.0.0/16", "fe80::/10"];
 
@@ -71,8 +74,9 @@ export function isMetadataUrl(url: string): boolean {
 }
 
 /** Host of a URL in one spelling: lower case, addresses without brackets, no dots at the end. Empty when it is no URL. */
-export function hostOf(url: string): string {
-  return unbracketed(URL.parse(url)?.hostname ?? "").replace(/\.+$/, "");
+export function hostOf(url: string | URL): string {
+  const hostname = typeof url === "string" ? URL.parse(url)?.hostname : url.hostname;
+  return unbracketed(hostname ?? "").replace(/\.+$/, "");
 }
 
 function unbracketed(host: string): string {

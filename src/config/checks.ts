@@ -1,9 +1,10 @@
 // What the shape of a section cannot say: settings that need each other, exclude each other, or name one another. One table;
 // a rule looks at settings that have their shape already, and passes over those that do not. Sections with many rules have
-// files of their own: upstream-checks.ts, group-checks.ts, policy-checks.ts, admin-checks.ts, pricing-checks.ts,
-// telemetry-checks.ts.
+// files of their own: client-assertion.ts, upstream-checks.ts, group-checks.ts, policy-checks.ts, admin-checks.ts,
+// pricing-checks.ts, telemetry-checks.ts.
 import { isLoopbackHost, isMetadataUrl } from "./addresses.ts";
 import { checkAdmin } from "./admin-checks.ts";
+import { checkClientAssertion } from "./client-assertion.ts";
 import { checkGroups } from "./group-checks.ts";
 import { checkPolicies } from "./policy-checks.ts";
 import { checkPricing } from "./pricing-checks.ts";
@@ -118,6 +119,7 @@ export function checkSettings(
 ): Finding[] {
   return [
     ...rules.flatMap((rule) => rule(settings)),
+    ...checkClientAssertion(settings),
     ...checkUpstreams(settings, options),
     ...checkGroups(settings),
     ...checkPolicies(settings, options),

@@ -77,6 +77,7 @@ const secretKeys = new Set([
   "jwt_secret",
   "client_secret",
   "clientSecret",
+  "client_assertion",
   "api_key",
   "oauth_token",
   "access_token",

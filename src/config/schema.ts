@@ -2,7 +2,7 @@
 // need each other, a name that must exist elsewhere) is in checks.ts; reading the file is in load.ts.
 import { type Static, Type } from "@sinclair/typebox";
 import { admin, enforcement } from "./admin-schema.ts";
-import { aUrl, closed, list, positive, text } from "./pieces.ts";
+import { aUrl, closed, list, positive, text, words } from "./pieces.ts";
 import { managed, type PolicyConfig } from "./policy-schema.ts";
 import { pricing } from "./pricing-schema.ts";
 import { metrics, telemetry } from "./telemetry-schema.ts";
@@ -51,9 +51,18 @@ const oidc = Type.Object(
   {
     issuer: url,
     client_id: text("the client id registered at the IdP"),
-    client_secret: text("the client secret registered at the IdP"),
+    client_secret: Type.Optional(text("the client secret registered at the IdP")),
     token_endpoint_auth_method: Type.Optional(
-      Type.Union([Type.Literal("client_secret_basic"), Type.Literal("client_secret_post")]),
+      words("client_secret_basic", "client_secret_post", "private_key_jwt"),
+    ),
+    client_assertion: Type.Optional(
+      Type.Object(
+        {
+          private_key_pem: text("a private key as PEM text"),
+          certificate_pem: text("a certificate as PEM text"),
+        },
+        closed,
+      ),
     ),
     allowed_email_domains: list(text("an e-mail domain")),
     allowed_groups: list(text("a group name")),
@@ -102,6 +111,7 @@ const oidc = Type.Object(
     discovery_url: Type.Optional(url),
     form_action_origins: list(url),
     ca_cert_pem: Type.Optional(text("PEM certificates")),
+    use_proxy: Type.Optional(Type.Boolean()),
   },
   closed,
 );

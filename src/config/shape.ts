@@ -15,7 +15,7 @@ import { armsFor, expected, gist, holdsMappings, isNumeric, isWord, kind } from 
 import { isMapping } from "./mapping.ts";
 import { type Finding, formatPath, type Path } from "./problems.ts";
 import { nearestOf } from "./spelling.ts";
-import { notSupported, unsupportedKeys, unsupportedWords } from "./unsupported.ts";
+import { notSupported, unsupportedKeys } from "./unsupported.ts";
 
 export type Shaped = {
   /** What fits, with defaults. What does not is `undefined`, in its place. */
@@ -143,15 +143,9 @@ export function shapeSettings(
     present: boolean,
   ): unknown {
     if (typeof value === "string" && known.includes(value)) return value;
-    const later = unsupportedWords(formatPath(path));
-    const choice = `one of ${[...known, ...later].join(", ")}`;
-    if (typeof value === "string" && later.includes(value)) {
-      report(path, `${value} is ${notSupported}`);
-    } else if (present) {
-      report(path, `must be ${choice}, got ${gist(value, path, fromOutside)}`);
-    } else {
-      report(path, `${formatPath(path)} is required: ${choice}`);
-    }
+    const choice = `one of ${known.join(", ")}`;
+    if (present) report(path, `must be ${choice}, got ${gist(value, path, fromOutside)}`);
+    else report(path, `${formatPath(path)} is required: ${choice}`);
     return undefined;
   }
 

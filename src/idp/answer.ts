@@ -1,7 +1,7 @@
 // An answer of the IdP, read whole: status, JSON object and, when it is an error, what it says of itself. The egress has
 // bounded its size and time; what the fields must be is for the reader of each endpoint.
 import { messageOf } from "../log.ts";
-import { IdpError, type IdpStep } from "./identity.ts";
+import { IdpError, type IdpErrorKind, type IdpStep } from "./identity.ts";
 
 export type IdpAnswer = {
   status: number;
@@ -14,11 +14,17 @@ export type IdpAnswer = {
   failure: string;
 };
 
-/** Reads the answer to its end. Throws what the egress throws when the answer breaks off, is too slow or too long. */
-export async function readAnswer(response: Response): Promise<IdpAnswer> {
+/**
+ * Reads the answer to its end. Throws what the egress throws when the answer breaks off, is too slow or too long.
+ * @param secrets what was sent and no log may hold: an IdP that explains a refusal may quote it.
+ */
+export async function readAnswer(
+  response: Response,
+  secrets: readonly (string | null | undefined)[] = [],
+): Promise<IdpAnswer> {
   const body = jsonObject(await response.text());
-  const error = nonEmpty(body?.error);
-  const errorDescription = nonEmpty(body?.error_description);
+  const error = withoutSecrets(nonEmpty(body?.error), secrets);
+  const errorDescription = withoutSecrets(nonEmpty(body?.error_description), secrets);
   const statusLine = `${response.status} ${response.statusText}`.trim();
   return {
     status: response.status,
@@ -29,12 +35,38 @@ export async function readAnswer(response: Response): Promise<IdpAnswer> {
   };
 }
 
+/** Shorter values stand in words by chance, and hide nothing. */
+const secretLengthMin = 8;
+
+/** What is as long as a token and has no blank in it. Ids by which an IdP's own log is searched are shorter. */
+const tokenLike = /[\w.~+/=-]{40,}/g;
+
+function withoutSecrets<Text extends string | undefined>(
+  text: Text,
+  secrets: readonly (string | null | undefined)[],
+): Text {
+  let told: string | undefined = text?.replaceAll(tokenLike, "…");
+  for (const secret of secrets) {
+    if (secret && secret.length >= secretLengthMin) told = told?.replaceAll(secret, "…");
+  }
+  return told as Text;
+}
+
 /**
  * The answer again, for oauth4webapi to check its fields. Only for a 200 with a JSON object. Headers stay behind: a
  * WWW-Authenticate or a content type beside a readable body would only change which error we report.
  */
 export function asResponse(body: Record<string, unknown>): Response {
   return Response.json(body);
+}
+
+/** Statuses by which whoever is in front of the IdP, or it itself, says: not now (RFC 9110 §15.6, RFC 6585 §4). */
+const notNow = new Set([429, 502, 503, 504]);
+
+/** What an answer other than 200 means when it is no refusal. Without a code of OAuth in it, it need not be the IdP's at all. */
+export function failureKind({ status, error }: IdpAnswer): Exclude<IdpErrorKind, "refused"> {
+  const isOutage = notNow.has(status) || error === undefined || error === "temporarily_unavailable";
+  return isOutage ? "unavailable" : "failed";
 }
 
 /** `access_denied (no such group)`, or only the code. */

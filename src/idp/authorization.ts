@@ -43,6 +43,10 @@ export function readCallback(
   state: string,
 ): URLSearchParams {
   const { metadata, client } = party;
+  const iss = callback.get("iss");
+  // First of all: not even an error is the IdP's when it is another's. An empty one is another's, too.
+  if (iss !== null && iss !== metadata.issuer)
+    throw refused(`iss mismatch, expected ${metadata.issuer}, got: ${iss}`);
   try {
     const parameters = oauth.validateAuthResponse(metadata, client, callback, state);
     const codes = parameters.getAll("code");
@@ -60,11 +64,10 @@ export function readCallback(
         cause,
       });
     }
-    const iss = callback.get("iss");
-    const foreign = iss !== null && iss !== metadata.issuer;
-    const message = foreign
-      ? `iss mismatch, expected ${metadata.issuer}, got: ${iss}`
-      : messageOf(cause);
-    throw new IdpError(message, { step: "authorization", kind: "refused", cause });
+    throw refused(messageOf(cause), cause);
   }
+}
+
+function refused(message: string, cause?: unknown): IdpError {
+  return new IdpError(message, { step: "authorization", kind: "refused", cause });
 }

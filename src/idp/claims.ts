@@ -1,6 +1,6 @@
 // From claims to an admitted identity: which claim is the e-mail address, which are the groups, whether an IdP left groups
 // out, and who may sign in. Pure functions over what id-token.ts and userinfo have vouched for; nothing here asks anybody.
-import { domainOfAddress, lowerCased } from "../config/email-domain.ts";
+import { domainOfAddress, isPlainAddress, lowerCased } from "../config/email-domain.ts";
 import type { OidcConfig } from "../config/schema.ts";
 import { isObject } from "./answer.ts";
 import type { Identity } from "./identity.ts";
@@ -43,7 +43,7 @@ export function identify(rules: ClaimRules, sources: readonly [Claims, ...Claims
   if (!sources.every(emailMayBeTrusted)) return { refused: "id_token email is not verified" };
 
   const email = firstOf(sources, (claims) => emailIn(rules, claims));
-  const refusedEmail = refusalOfEmail(rules.allowed_email_domains, email);
+  const refusedEmail = refusalOfEmail(rules, email);
   if (refusedEmail) return { refused: refusedEmail };
 
   const name = firstOf(sources, (claims) => text(claims.name) || undefined);
@@ -69,11 +69,6 @@ export function admit(rules: ClaimRules, person: Identity, groups: readonly stri
   const refused = refusalOfGroups(rules.allowed_groups, groups);
   if (refused) return { refused };
   return { identity: groups.length === 0 ? person : { ...person, groups: [...groups] } };
-}
-
-/** One `local@domain` without blanks, quotes, comments, lists or a second @: what mail software might read in two ways. */
-export function isPlainAddress(email: string): boolean {
-  return /^[^\s@"(),:;<>[\\\]]+@[^\s@"(),:;<>[\\\]]+$/u.test(email);
 }
 
 /** Absent, null, true and "true" pass; whatever else an IdP writes here is not a clear yes. */
@@ -110,7 +105,7 @@ function leavesGroupsOut({ groups_claim: path }: ClaimRules, claims: Claims): bo
 }
 
 function refusalOfEmail(
-  allowedDomains: readonly string[],
+  { allowed_email_domains: allowedDomains }: ClaimRules,
   email: string | undefined,
 ): string | undefined {
   if (allowedDomains.length === 0) return undefined;

@@ -3,6 +3,7 @@
 // 200 means. When which one is asked is in groups.ts.
 import type { Egress } from "../http/egress.ts";
 import { messageOf } from "../log.ts";
+import { orAborted } from "../timer.ts";
 import { isObject, isText, readAnswer } from "./answer.ts";
 import { groupsMax } from "./claims.ts";
 import { IdpError } from "./identity.ts";
@@ -13,16 +14,18 @@ export type Person = { email: string | undefined; accessToken: string };
 export type Directory = {
   /**
    * All groups of this person, under the names that policies use; an empty list says that there are none. Throws IdpError at
-   * step `directory`: `refused` when there is no such person, `unavailable` for all else. That includes a directory that
-   * refuses us: it says nothing of the person, and must not sign anybody out.
+   * step `directory`: `refused` when there is no such person, `failed` when the directory refuses us, which says nothing of the
+   * person and must not sign anybody out, and `unavailable` for all else.
+   *
+   * @param signal when to give up, if before the directory's own time is up
    */
-  groupsOf(person: Person): Promise<string[]>;
+  groupsOf(person: Person, signal?: AbortSignal): Promise<string[]>;
 };
 
 /** What one answer lists, and where the list goes on. */
 export type Page = { groups: string[]; next: URL | undefined };
 
-/** For all pages of one person together, in milliseconds: a browser waits for them. */
+/** For all pages of one person together, in milliseconds, where whoever asks sets no other. */
 const lookUpTimeoutMs = 20_000;
 /** Pages of one person. They need not be full, but 10,000 groups fit into a quarter of these. */
 const pagesMax = 200;
@@ -45,7 +48,7 @@ export async function readPages(
     let url: URL | undefined = first;
     for (let pages = 0; url !== undefined && groups.length <= groupsMax; pages++) {
       if (pages === pagesMax) throw new Error(`${first.host} lists groups without an end`);
-      const page = await readPage(url, signal);
+      const page: Page = await orAborted(signal, readPage(url, signal));
       groups.push(...page.groups);
       url = page.next;
     }
@@ -84,7 +87,8 @@ export async function askDirectory(question: Question): Promise<Record<string, u
   const isOverQuota = said !== undefined && /limit|quota/i.test(said);
   const refusesUs = (status === 401 || status === 403) && !isOverQuota;
   const message = [`${name} ${status}`, said, refusesUs && advice].filter(isText).join(": ");
-  throw new IdpError(message, { step: "directory", kind: isUnknown ? "refused" : "unavailable" });
+  const kind = isUnknown ? "refused" : refusesUs ? "failed" : "unavailable";
+  throw new IdpError(message, { step: "directory", kind });
 }
 
 /** `notFound (Resource Not Found: userKey)`: the error objects of Google's APIs and of Microsoft Graph. */

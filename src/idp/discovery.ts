@@ -1,8 +1,9 @@
-// The IdP's discovery document, read once at boot: where its endpoints are and how it wants to be spoken to. A document that
-// cannot be used stops the boot; one that only looks odd is warned about.
+// The IdP's discovery document: where its endpoints are and how it wants to be spoken to. A document that cannot be used is an
+// error; one that only looks odd is warned about. When it is read is current-metadata.ts's.
+import { isMetadataUrl } from "../config/addresses.ts";
 import type { OidcConfig } from "../config/schema.ts";
 import type { Egress } from "../http/egress.ts";
-import { type log, messageOf } from "../log.ts";
+import { messageOf } from "../log.ts";
 import { readAnswer } from "./answer.ts";
 
 /** What we use of the document (OpenID Connect Discovery §3, RFC 8414 §2, RFC 9207 §3), under its own names. */
@@ -22,16 +23,11 @@ export type ProviderMetadata = {
  * Fetches and checks the document of `oidc.issuer`, or of `oidc.discovery_url` where that is set. Throws an Error whose
  * message names oidc.issuer and what is wrong: no answer, not JSON, or an endpoint that is missing or not http(s).
  */
-export async function readDiscovery(
-  config: OidcConfig,
-  deps: { egress: Egress; log: Pick<typeof log, "warn"> },
-): Promise<ProviderMetadata> {
+export async function readDiscovery(config: OidcConfig, egress: Egress): Promise<ProviderMetadata> {
   const url =
     config.discovery_url ?? `${withoutSlash(config.issuer)}/.well-known/openid-configuration`;
   try {
-    const metadata = checked(await readDocument(url, deps.egress));
-    for (const warning of oddities(config, metadata)) deps.log.warn(warning);
-    return metadata;
+    return checked(await readDocument(url, egress));
   } catch (error) {
     throw new Error(`oidc.issuer ${config.issuer}: ${messageOf(error)}`, { cause: error });
   }
@@ -72,14 +68,18 @@ function checked(document: Record<string, unknown>): ProviderMetadata {
 function endpoint(document: Record<string, unknown>, field: string): string {
   const value = document[field];
   if (value === undefined) throw new Error(`the discovery document has no ${field}`);
-  const url = typeof value === "string" ? URL.parse(value) : null;
-  if (!url || (url.protocol !== "https:" && url.protocol !== "http:")) {
+  const protocol = typeof value === "string" ? URL.parse(value)?.protocol : undefined;
+  if (typeof value !== "string" || (protocol !== "https:" && protocol !== "http:"))
     throw new Error(`${field} of the discovery document is not an http(s) URL`);
-  }
-  return url.href;
+  // Names are looked up and checked when they are asked; what the URL itself says is refused now.
+  if (isMetadataUrl(value))
+    throw new Error(`${field} of the discovery document is a cloud metadata endpoint: ${value}`);
+  // As it is written: it is also the audience of a client assertion.
+  return value;
 }
 
-function oddities(config: OidcConfig, metadata: ProviderMetadata): string[] {
+/** What looks odd in a document beside this configuration, in sentences for the boot log. */
+export function metadataWarnings(config: OidcConfig, metadata: ProviderMetadata): string[] {
   const warnings: string[] = [];
   if (withoutSlash(metadata.issuer) !== withoutSlash(config.issuer)) {
     warnings.push(
@@ -101,9 +101,10 @@ function oddities(config: OidcConfig, metadata: ProviderMetadata): string[] {
       "oidc: entra_groups is set but the discovery document has no msgraph_host, which Microsoft Entra's has; groups that an id_token leaves out are asked of graph.microsoft.com",
     );
   }
-  if (config.issuer.startsWith("https:") && metadata.token_endpoint.startsWith("http:")) {
+  const tokensGoTo = new URL(metadata.token_endpoint);
+  if (config.issuer.startsWith("https:") && tokensGoTo.protocol === "http:") {
     warnings.push(
-      "oidc: the issuer is https but its token_endpoint is http; the client secret crosses the network in the clear",
+      "oidc: the issuer is https but its token_endpoint is http; what authenticates the gateway crosses the network in the clear",
     );
   }
   return warnings;

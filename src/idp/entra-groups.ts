@@ -28,11 +28,13 @@ export function openEntraGroups(
     throw new Error("oidc.entra_groups: msgraph_host of the discovery document is not a host");
 
   return {
-    groupsOf: ({ accessToken }) =>
-      readPages("entra_groups", first, async (url, signal) => {
+    groupsOf({ accessToken }, until) {
+      const readPage = async (url: URL, signal: AbortSignal) => {
         const body = await askDirectory({ name, url, accessToken, signal, egress, advice });
         return { groups: groupIdsIn(body.value), next: nextPage(first, body["@odata.nextLink"]) };
-      }),
+      };
+      return readPages("entra_groups", first, readPage, until);
+    },
   };
 }
 

@@ -8,9 +8,10 @@ import type { OidcConfig } from "../config/schema.ts";
 import type { Egress } from "../http/egress.ts";
 import { messageOf } from "../log.ts";
 import { described, isText, jsonObject, readAnswer } from "./answer.ts";
+import { IdpError } from "./identity.ts";
 
 export type Delegation = {
-  /** An access token, exchanged for once however many ask. Throws an Error that says how Google refused, or the egress's. */
+  /** An access token, exchanged for once however many ask. Throws IdpError that says how Google refused, or the egress's. */
   accessToken(): Promise<string>;
   /** The directory refused this access token: the next one is new. */
   refused(accessToken: string): void;
@@ -71,7 +72,8 @@ export async function openDelegation(
       const said = error && described(error, errorDescription);
       const refusesUs = status >= 400 && status < 500 && status !== 429;
       const parts = [`google token endpoint ${status}`, said, refusesUs && advice];
-      throw new Error(parts.filter(isText).join(": "));
+      const kind = refusesUs ? "failed" : "unavailable";
+      throw new IdpError(parts.filter(isText).join(": "), { step: "directory", kind });
     }
     const { access_token: accessToken, expires_in: expiresInSeconds } = answer.body ?? {};
     if (!isText(accessToken)) throw new Error("google token endpoint returned no access_token");

@@ -3,7 +3,7 @@
 import type { OidcConfig } from "../config/schema.ts";
 import type { Egress } from "../http/egress.ts";
 import { isObject, isText } from "./answer.ts";
-import { isPlainAddress } from "./claims.ts";
+import { isPlainAddress } from "../config/email-domain.ts";
 import { askDirectory, type Directory, readPages } from "./directory.ts";
 import { openDelegation } from "./google-delegation.ts";
 import { IdpError } from "./identity.ts";
@@ -39,7 +39,7 @@ export async function openGoogleGroups(
   }
 
   return {
-    async groupsOf({ email }) {
+    async groupsOf({ email }, until) {
       if (email === undefined)
         throw refused(
           "oidc.google_groups is configured but the id_token has no email — check oidc.email_claim and that the email scope is requested",
@@ -52,10 +52,11 @@ export async function openGoogleGroups(
       const first = new URL(groupsUrl);
       first.searchParams.set("userKey", email);
       first.searchParams.set("maxResults", String(pageSize));
-      return readPages("google_groups", first, async (url, signal) => {
+      const readPage = async (url: URL, signal: AbortSignal) => {
         const body = await ask(url, signal);
         return { groups: addressesIn(body.groups), next: nextPage(first, body.nextPageToken) };
-      });
+      };
+      return readPages("google_groups", first, readPage, until);
     },
   };
 }

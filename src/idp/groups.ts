@@ -17,6 +17,8 @@ export type Told = {
   /** A renewal may come without one (OpenID Connect Core §12.2). */
   hasIdToken: boolean;
   accessToken: string;
+  /** When whoever waits for the groups gives up; a directory's own time otherwise. */
+  signal?: AbortSignal;
 };
 
 /** Throws IdpError: at step `directory` as `Directory.groupsOf` does, or `refused` at `admission` when nobody is set to ask. */
@@ -30,7 +32,7 @@ export async function openGroups(
 ): Promise<GroupsOf> {
   if (config.google_groups) {
     const google = await openGoogleGroups(config.google_groups, deps);
-    return ({ email }, { accessToken }) => google.groupsOf({ email, accessToken });
+    return ({ email }, { accessToken, signal }) => google.groupsOf({ email, accessToken }, signal);
   }
   const entra = config.entra_groups ? openEntraGroups(metadata, deps) : undefined;
   return async (person, told) => groupsClaimed(config, entra, person, told);
@@ -40,12 +42,12 @@ async function groupsClaimed(
   config: OidcConfig,
   entra: Directory | undefined,
   { email }: Identity,
-  { sources, hasIdToken, accessToken }: Told,
+  { sources, hasIdToken, accessToken, signal }: Told,
 ): Promise<string[]> {
   const claimed = claimedGroups(config, sources);
   // Entra's userinfo never lists groups: alone, it cannot say that there are none.
   if ("groups" in claimed && (hasIdToken || !entra)) return claimed.groups;
-  if (entra) return entra.groupsOf({ email, accessToken });
+  if (entra) return entra.groupsOf({ email, accessToken }, signal);
   throw new IdpError(
     "the IdP left out this person's groups because there are too many (Entra group overage): set oidc.entra_groups: {} to read them from Microsoft Graph, or let the token carry only groups assigned to the application",
     { step: "admission", kind: "refused" },

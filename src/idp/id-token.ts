@@ -6,9 +6,11 @@ import {
   errors,
   type JWTPayload,
   type JWTVerifyGetKey,
+  type JWTVerifyOptions,
   jwtVerify,
 } from "jose";
 import { messageOf } from "../log.ts";
+import { orAborted } from "../timer.ts";
 import { IdpError } from "./identity.ts";
 
 export type IdTokenRules = {
@@ -24,6 +26,11 @@ export type IdTokenRules = {
 /** What the id_token must belong to. A renewed id_token carries no nonce of ours (OpenID Connect Core §12.2): leave it out. */
 export type IdTokenContext = { accessToken: string; nonce?: string };
 
+/** How far the IdP's clock may be ahead of ours, beyond `clockSkewSeconds`, before an id_token was issued in the future. */
+const iatAheadSecondsMax = 60;
+/** Keys of one kid that are tried. A rotation has two for a while, where the IdP gives them the same name. */
+const sameKidMax = 4;
+
 /**
  * Makes the check of an id_token; it resolves with the claims. Throws IdpError: `refused` when the id_token is at fault,
  * `unavailable` when the keys to check it with cannot be had.
@@ -34,29 +41,63 @@ export function createIdTokenVerifier(
   rules: IdTokenRules,
   deps: { keySet: JWTVerifyGetKey; now: () => number },
 ) {
-  return async (idToken: unknown, context: IdTokenContext): Promise<JWTPayload> => {
+  return async (
+    idToken: unknown,
+    context: IdTokenContext,
+    signal: AbortSignal,
+  ): Promise<JWTPayload> => {
     if (typeof idToken !== "string") throw refused("the IdP's answer has no id_token");
     const nowMs = deps.now();
-    const claims = await jwtVerify(idToken, deps.keySet, {
+    const verifying = verified(idToken, deps.keySet, {
       algorithms: [rules.algorithm],
       issuer: rules.issuer,
       audience: rules.clientId,
       requiredClaims: ["sub", "iat", "exp"],
       clockTolerance: rules.clockSkewSeconds,
       currentDate: new Date(nowMs),
-    }).then(
-      ({ payload }) => payload,
-      (error: unknown) => {
-        throw explained(error, idToken, rules, nowMs);
-      },
-    );
+    });
+    // The keys are fetched for all who wait for them: that goes on when one of them gives up.
+    const claims = await orAborted(signal, verifying).catch((error: unknown) => {
+      throw explained(error, idToken, rules, nowMs);
+    });
     const wrong =
+      wrongTime(claims, rules, Math.floor(nowMs / 1000)) ??
       wrongParty(claims, rules) ??
       wrongNonce(claims, context) ??
       wrongAccessToken(claims, context, rules.algorithm);
     if (wrong) throw refused(wrong);
     return claims;
   };
+}
+
+/** Claims of an id_token whose signature holds: by the key that its kid names, or by one of those, where several have that name. */
+async function verified(
+  idToken: string,
+  keySet: JWTVerifyGetKey,
+  options: JWTVerifyOptions,
+): Promise<JWTPayload> {
+  try {
+    return (await jwtVerify(idToken, keySet, options)).payload;
+  } catch (error) {
+    const isNamesake = headerOf(idToken).kid !== undefined;
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys) || !isNamesake) throw error;
+    let tried = 0;
+    for await (const key of error) {
+      if (++tried > sameKidMax) break;
+      try {
+        return (await jwtVerify(idToken, key, options)).payload;
+      } catch (wrongKey) {
+        if (!(wrongKey instanceof errors.JWSSignatureVerificationFailed)) throw wrongKey;
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed();
+  }
+}
+
+/** An `iat` of the future is of a clock that cannot be believed, and a lifetime counted from it could be any. */
+function wrongTime({ iat = 0 }: JWTPayload, rules: IdTokenRules, now: number): string | undefined {
+  const latest = now + rules.clockSkewSeconds + iatAheadSecondsMax;
+  return iat > latest ? `JWT issued in the future, now ${now}, iat ${iat}` : undefined;
 }
 
 /** `azp` is who the id_token was issued to: needed beside several audiences, and ours or a listed one wherever it stands. */

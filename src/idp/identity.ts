@@ -19,6 +19,9 @@ export type SignInAttempt = {
 /** `requestId` only names the request in the debug log. */
 export type Traced = { requestId?: string | undefined };
 
+/** `isBare`: nothing shows that the refresh token was ever issued to somebody, so anybody may be asking. */
+export type Asking = Traced & { isBare?: boolean };
+
 /** What a renewal has to tell again: whatever policies depend on and the person had before. */
 export type Expected = { groups: boolean; email: boolean };
 
@@ -26,7 +29,7 @@ export type IdentityProvider = {
   /** As configured: for the boot log and the landing page. */
   issuer: string;
   /** Where the browser is sent, for `form-action` of the pages' content security policy. */
-  authorizationOrigin: string;
+  authorizationOrigin(): string;
   /** The authorization request (RFC 6749 §4.1.1, PKCE by RFC 7636, OpenID Connect Core §3.1.2.1). */
   authorizationUrl(attempt: SignInAttempt): Promise<URL>;
   /** Turns the callback's query into an admitted identity. Throws IdpError. */
@@ -34,10 +37,10 @@ export type IdentityProvider = {
   /**
    * Asks the IdP again with its refresh token and applies the same rules to what it says now. `refreshToken` of the result
    * is the rotated one, absent when the IdP did not rotate. Whether the `sub` is still the same is the caller's to check.
-   * Throws IdpError; its kind is `refused` only for the IdP's own invalid_grant, for a person whom the directory does not
-   * know, and for an identity that is no longer admitted or of whom it no longer tells what is expected.
+   * Throws IdpError, within seconds; its kind is `refused` only for the IdP's own invalid_grant, for a person whom the
+   * directory does not know, and for an identity that is no longer admitted or of whom it no longer tells what is expected.
    */
-  renew(refreshToken: string, expected?: Expected, trace?: Traced): Promise<IdpGrant>;
+  renew(refreshToken: string, expected?: Expected, asking?: Asking): Promise<IdpGrant>;
 };
 
 /** Where a sign-in or a renewal failed. */
@@ -49,14 +52,18 @@ export type IdpStep =
   | "directory"
   | "admission";
 
-/** `refused`: somebody said no. `unavailable`: nobody could say, and asking again later may help. */
-export type IdpErrorKind = "refused" | "unavailable";
+/**
+ * `refused`: somebody said no to this person. `failed`: the IdP answered with an error that is not about the person, such as
+ * invalid_client or server_error. `unavailable`: nobody gave an answer worth the name, and asking again later may help.
+ */
+export type IdpErrorKind = "refused" | "failed" | "unavailable";
 
 type IdpErrorDetails = {
   step: IdpStep;
   kind: IdpErrorKind;
   error?: string | undefined;
   errorDescription?: string | undefined;
+  forPerson?: string | undefined;
   cause?: unknown;
 };
 
@@ -71,6 +78,8 @@ export class IdpError extends Error {
   /** Error code of the IdP (RFC 6749 §4.1.2.1, §5.2), where it sent one. Its text is the IdP's: escape it before showing it. */
   readonly error: string | undefined;
   readonly errorDescription: string | undefined;
+  /** Words of ours that the person may read in place of "could not be completed", where there is something they can do. */
+  readonly forPerson: string | undefined;
 
   constructor(message: string, details: IdpErrorDetails) {
     super(cut(message), { cause: details.cause });
@@ -79,6 +88,7 @@ export class IdpError extends Error {
     this.error = details.error === undefined ? undefined : cut(details.error);
     this.errorDescription =
       details.errorDescription === undefined ? undefined : cut(details.errorDescription);
+    this.forPerson = details.forPerson;
   }
 }
 

@@ -1,5 +1,6 @@
 // The IdP's public keys: fetched when first needed, kept for ten minutes, and fetched again at once when an id_token names a
-// key that is not among them, a few times a minute at most. What a key may sign is decided in id-token.ts.
+// key that is not among them, within an allowance: a flood of invented key ids is a handful of fetches a minute, and since each
+// of them brings all keys, a true rotation under it waits for seconds. What a key may sign is decided in id-token.ts.
 import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from "jose";
 import type { Egress } from "../http/egress.ts";
 import { messageOf } from "../log.ts";
@@ -8,9 +9,10 @@ import { IdpError } from "./identity.ts";
 
 /** How long fetched keys serve without asking again, in milliseconds. */
 const freshForMs = 10 * 60_000;
-/** Fetches within one window. A rotation needs one; a flood of invented key ids gets no more than these. */
+/** Fetches in a row; a rotation needs one. */
 const fetchesMax = 5;
-const windowMs = 60_000;
+/** After them, one more each time this has passed, in milliseconds. */
+const anotherFetchMs = 12_000;
 
 /**
  * Makes the key look-up for jose. It throws IdpError of kind `unavailable` when the keys cannot be fetched or have been
@@ -22,19 +24,26 @@ export function createKeySet(
   jwksUri: string,
   deps: { egress: Egress; now: () => number },
 ): JWTVerifyGetKey {
-  let fetchedAt: number[] = [];
+  let fetchesLeft = fetchesMax;
+  let countedAtMs = deps.now();
+
+  /** Fetches that are left by now. */
+  function allowance(): number {
+    const more = Math.max(0, Math.floor((deps.now() - countedAtMs) / anotherFetchMs));
+    fetchesLeft = Math.min(fetchesMax, fetchesLeft + more);
+    countedAtMs = fetchesLeft === fetchesMax ? deps.now() : countedAtMs + more * anotherFetchMs;
+    return fetchesLeft;
+  }
 
   return createRemoteJWKSet(new URL(jwksUri), {
     cacheMaxAge: freshForMs,
     // jose would refuse unknown keys for a while after each fetch, and with them a rotation; the window below does not.
     cooldownDuration: 0,
     [customFetch]: async (url, init) => {
-      fetchedAt = fetchedAt.filter((at) => at > deps.now() - windowMs);
-      if (fetchedAt.length >= fetchesMax)
-        throw unavailable("jwks_uri was asked too often for unknown keys");
+      if (allowance() === 0) throw unavailable("jwks_uri was asked too often for unknown keys");
       const keys = await fetchKeys(url, init.headers, deps.egress);
       // A failed fetch does not count: when the IdP is back, its keys are wanted at once.
-      fetchedAt.push(deps.now());
+      fetchesLeft--;
       return keys;
     },
   });

@@ -1,6 +1,6 @@
 // The IdP's userinfo endpoint (OpenID Connect Core §5.3): claims for an access token, of the person we already know.
 import * as oauth from "oauth4webapi";
-import { asResponse, readAnswer, unavailableUnlessSaid } from "./answer.ts";
+import { asResponse, failureKind, readAnswer, unavailableUnlessSaid } from "./answer.ts";
 import type { Claims } from "./claims.ts";
 import { IdpError } from "./identity.ts";
 import type { RelyingParty } from "./relying-party.ts";
@@ -12,20 +12,22 @@ import type { RelyingParty } from "./relying-party.ts";
 export function readUserinfo(
   party: RelyingParty,
   accessToken: string,
+  signal: AbortSignal,
   expectedSub?: string,
 ): Promise<Claims> {
   const { metadata, client, request } = party;
   return unavailableUnlessSaid("userinfo", async () => {
     if (!metadata.userinfo_endpoint) throw new Error("the IdP has no userinfo_endpoint");
-    const response = await oauth.userInfoRequest(metadata, client, accessToken, request);
-    const { status, body, error, errorDescription, failure } = await readAnswer(response);
-    if (status !== 200)
-      throw new IdpError(failure, {
-        step: "userinfo",
-        kind: "unavailable",
-        error,
-        errorDescription,
-      });
+    const response = await oauth.userInfoRequest(metadata, client, accessToken, {
+      ...request,
+      signal,
+    });
+    const answer = await readAnswer(response, [accessToken]);
+    const { status, body, error, errorDescription, failure } = answer;
+    if (status !== 200) {
+      const kind = failureKind(answer);
+      throw new IdpError(failure, { step: "userinfo", kind, error, errorDescription });
+    }
     if (!body) throw new Error("the userinfo answer is not a JSON object");
     const expected = expectedSub ?? oauth.skipSubjectCheck;
     return oauth

@@ -16,14 +16,24 @@ export type Attempt =
   | { outcome: "no answer"; cause: string; isUnfitPrincipal?: boolean }
   | { outcome: "client gone" };
 
-/** Sends a call on one route. Rejects when no answer came or the signal aborted. */
-export type Send = (route: Route, signal: AbortSignal) => Promise<UpstreamAnswer>;
+/**
+ * Sends a call on one route; `onHead` is called when the head of an answer is there, of which more is then read. Rejects when no
+ * answer came or the signal aborted.
+ */
+export type Send = (
+  route: Route,
+  signal: AbortSignal,
+  onHead: () => void,
+) => Promise<UpstreamAnswer>;
+
+/** What comes after the head of an answer may take this long, in milliseconds: a whole answer is written before it is sent. */
+const bodyMsMax = 60 * 60_000;
 
 /** Statuses that another upstream may do better on, beside every 5xx. */
 const advances = new Set([401, 403, 404, 429]);
 
 /**
- * Tries once, at most for the route's `ttfbMs`. Never rejects.
+ * Tries once, for the route's `ttfbMs` at most until the head of an answer. Never rejects.
  * @param clientGone aborts when the client has hung up, which ends the attempt and, later, the answer's body.
  */
 export async function attemptOn(
@@ -36,13 +46,19 @@ export async function attemptOn(
   const abort = new AbortController();
   // The listener stays when the head is there: a client that hangs up during the body cancels the upstream too.
   clientGone.addEventListener("abort", () => abort.abort(), { once: true });
-  let timedOut = false;
-  const timer = setTimeout(() => {
-    timedOut = true;
-    abort.abort();
-  }, ttfbMs);
+  let timedOutMs: number | undefined;
+  const giveUpAfter = (ms: number) =>
+    setTimeout(() => {
+      timedOutMs = ms;
+      abort.abort();
+    }, ms);
+  let timer = giveUpAfter(ttfbMs);
+  const onHead = () => {
+    clearTimeout(timer);
+    timer = giveUpAfter(bodyMsMax);
+  };
   try {
-    const answer = await send(route, abort.signal);
+    const answer = await send(route, abort.signal, onHead);
     const { status } = answer.response;
     const isFinal = answer.final === true || (status < 500 && !advances.has(status));
     if (isFinal) return { outcome: "answered", answer };
@@ -51,7 +67,7 @@ export async function attemptOn(
     if (clientGone.aborted) return { outcome: "client gone" };
     return {
       outcome: "no answer",
-      cause: timedOut ? `no answer within ${ttfbMs} ms` : causeOf(error),
+      cause: timedOutMs === undefined ? causeOf(error) : `no answer within ${timedOutMs} ms`,
       isUnfitPrincipal: error instanceof PrincipalUnfitError,
     };
   } finally {

@@ -3,6 +3,7 @@
 // memory, per replica. What being set aside means for a request is routing.ts's.
 import type { FailoverConfig } from "../config/schema.ts";
 import { log } from "../log.ts";
+import { isStreamed } from "../spend/answer-meter.ts";
 import type { MessagesPath } from "../upstream/upstream.ts";
 import type { Attempt, Route } from "./attempt.ts";
 
@@ -21,6 +22,8 @@ export type Health = {
    * returns is to be called once, whatever the attempt came to.
    */
   begin(route: Route): (attempt: Attempt) => void;
+  /** A stream that began well is over. As many in a row that broke off set aside as failures do, which its beginning is none of. */
+  readonly streamOver: (route: Route, isWhole: boolean) => void;
 };
 
 /** What is known of one upstream and upstream model. */
@@ -29,6 +32,8 @@ type Known = SetAside & {
   period: number;
   /** Failures in a row since it last answered. */
   failures: number;
+  /** Streams in a row that began well and broke off. */
+  breaks: number;
   /** When its time is over, in milliseconds; null while healthy. */
   untilMs: number | null;
   isProbed: boolean;
@@ -70,6 +75,7 @@ export function createHealth(
       upstreamModel: route.upstreamModel,
       period: 0,
       failures: 0,
+      breaks: 0,
       untilMs: null,
       isProbed: false,
       timesSetAside: 0,
@@ -103,10 +109,11 @@ export function createHealth(
     setAside(route, known, retryAfterMs, `${count}${attempt.cause}`);
   }
 
-  function answered(route: Route, known: Known): void {
+  /** @param isProven whether all of the answer is there, and not its beginning only. */
+  function answered(route: Route, known: Known, isProven: boolean): void {
     known.failures = 0;
+    if (isProven) known.timesSetAside = 0;
     if (known.untilMs === null) return;
-    known.timesSetAside = 0;
     beginPeriod(known, null);
     log.info(`upstream healthy again: ${nameOf(route)} on ${path}`);
   }
@@ -131,11 +138,24 @@ export function createHealth(
         if (known.period !== period) return;
         if (isProbe) known.isProbed = false;
         if (attempt.outcome === "client gone" || isAboutThePerson(attempt)) return;
-        if (!isFailure(attempt)) answered(route, known);
+        if (!isFailure(attempt)) answered(route, known, !isStreaming(attempt));
         else if (isProbe) setAside(route, known, retryAfterOf(attempt), `still ${attempt.cause}`);
         // Tried although set aside, because nothing else was left: only the probe makes the time grow.
         else if (state === "healthy") failed(route, known, attempt);
       };
+    },
+    streamOver(route, isWhole) {
+      const known = knownOf(route);
+      // Of one that is set aside, a stream that began before says nothing new.
+      if (known.untilMs !== null) return;
+      if (isWhole) {
+        known.breaks = 0;
+        known.timesSetAside = 0;
+        return;
+      }
+      known.breaks += 1;
+      if (known.breaks < config.unhealthy_after) return;
+      setAside(route, known, 0, `${known.breaks} streams in a row that broke off`);
     },
   };
 }
@@ -156,6 +176,11 @@ type Failure = Extract<Attempt, { outcome: "refused" | "no answer" }>;
 function isFailure(attempt: Exclude<Attempt, { outcome: "client gone" }>): attempt is Failure {
   if (attempt.outcome === "refused") return attempt.answer.response.status !== notImplemented;
   return attempt.outcome === "no answer";
+}
+
+/** Whether the rest of its answer is still to come. */
+function isStreaming(attempt: Attempt): boolean {
+  return attempt.outcome === "answered" && isStreamed(attempt.answer.response);
 }
 
 /** The upstream was not even asked, because of who is asking. */

@@ -15,7 +15,7 @@ import type { BillingFields, Reservation } from "../spend/reservation.ts";
 import type { Spend } from "../spend/spend.ts";
 import type { Uncounted } from "../spend/uncounted.ts";
 import type { RequestTelemetry } from "../telemetry/requests/request-telemetry.ts";
-import { type MessagesCall, readMessagesCall } from "../upstream/request/call.ts";
+import type { CallReader, MessagesCall } from "../upstream/request/call.ts";
 import { sessionIdOf } from "../upstream/request/client-session.ts";
 import { billingGroupOf } from "../upstream/request/tags.ts";
 import { unadmittedModel } from "../upstream/request/nested-models.ts";
@@ -45,6 +45,7 @@ export type MessagesDeps = {
   connections: Connections;
   /** @throws ApiError `overloaded_error` at capacity */
   shed: () => void;
+  readCall: CallReader;
   /** Whether some upstream applies a guardrail, which no request may then change, wherever it would go. */
   isGuarded: boolean;
 };
@@ -85,7 +86,7 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
       sessionId: sessionIdOf(request.headers),
       requestId,
     });
-    const call = readMessagesCall(await request.bytes());
+    const call = await request.bytes().then(deps.readCall);
     if (deps.isGuarded && path === "/v1/messages") refuseGuardrailFields(call);
     outcome.model = call.model;
     if (path === "/v1/messages") outcome.billing = billingFieldsOf(call, principal);
@@ -117,20 +118,22 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
     call: MessagesCall,
     { routes, considered, reservation }: Plan,
   ): Promise<Response> {
-    const outboundTo = ({ upstreamModel }: Route) => ({
+    const outboundTo = (route: Route, onHead?: () => void) => ({
       call,
       path,
       search,
       headers: request.headers,
-      upstreamModel,
+      upstreamModel: route.upstreamModel,
       principal,
       requestId,
       trace: outcome.attemptHeaders(),
+      onStreamOver: (isWhole: boolean) => deps.routing.streamOver(route, isWhole),
+      ...(onHead && { onHead }),
     });
     const inputTokensOn = (route: Route) => countInput(route.upstream, outboundTo(route));
     const answered = await firstAnswer(
       routes,
-      (route, signal) => route.upstream.send(outboundTo(route), signal),
+      (route, signal, onHead) => route.upstream.send(outboundTo(route, onHead), signal),
       {
         clientGone: request.signal,
         configured: considered,
@@ -190,7 +193,7 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
   }
 
   /** A role's models come first: who may not use one is not told whether there is such a model. */
-  function requireModels({ model, body }: MessagesCall, principal: Principal): void {
+  function requireModels({ model, nestedModels }: MessagesCall, principal: Principal): void {
     const access = deps.policies.accessOf(principal);
     if (access === everyModel) return;
     const refuse = (why: string) => {
@@ -198,9 +201,9 @@ export function createMessages(deps: MessagesDeps, path: MessagesPath): HandlerF
     };
     const refusal = access.refusalOf(model);
     if (refusal !== undefined) refuse(refusal);
-    const nested = unadmittedModel(body, (named) => access.refusalOf(named) === undefined);
+    const nested = unadmittedModel(nestedModels, (named) => access.refusalOf(named) === undefined);
     if (nested === undefined) return;
-    const why = typeof nested.model === "string" ? access.refusalOf(nested.model) : undefined;
+    const why = nested.model === undefined ? undefined : access.refusalOf(nested.model);
     refuse(
       `${shownId(nested.path)}: ${why ?? "refused by this gateway: `model` must be a string"}`,
     );

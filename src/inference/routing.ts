@@ -16,6 +16,8 @@ export type Routing = {
   order(routes: readonly Route[], sessionKey: string | null): readonly Route[];
   /** Marks the begin of an attempt. What it returns is to be called once, whatever the attempt came to. */
   begin(route: Route, sessionKey: string | null): (attempt: Attempt) => void;
+  /** The stream that an attempt was answered with is over. Not to be called when the client let go of it. */
+  streamOver(route: Route, isWhole: boolean): void;
   /** What is set aside at the moment, for whoever watches. */
   readonly setAside: () => readonly SetAside[];
 };
@@ -24,6 +26,7 @@ export type Routing = {
 export const asListed: Routing = {
   order: (routes) => routes,
   begin: () => () => undefined,
+  streamOver: () => undefined,
   setAside: () => [],
 };
 
@@ -59,6 +62,7 @@ export function createRouting(
           affinity?.bind(sessionKey, route.upstream.name);
       };
     },
+    streamOver: health.streamOver,
     setAside: health.setAside,
   };
 }

@@ -11,6 +11,8 @@ const cookieName = "gw_dev";
 /** Content of the sealed `state` parameter (RFC 6749 §10.12). */
 export type AuthorizationState = {
   grantKey: string;
+  /** As the person typed it: when the IdP is away, they are sent back with it. */
+  userCode: string;
   nonce: string;
   codeVerifier: string;
   browserHash: string;

@@ -123,6 +123,24 @@ export function signInFailedPage(page: { message: string }): Page {
   });
 }
 
+/**
+ * The way back from the identity provider was interrupted, and not by the person: the device grant still waits.
+ * @param page.userCode text from the address line, as in `approvalPage`; undefined when it is not known
+ */
+export function interruptedPage(page: { userCode?: string | undefined }): Page {
+  return framePage({
+    title: "Sign-in interrupted",
+    formAction: formActionSources([]),
+    main: markup`<h1 class="outcome bad">${stopSign}<span>Sign-in interrupted</span></h1>
+<p>Your organization's sign-in service could not be reached. Nothing is lost: your device still waits, and its code stays valid. Try again in a moment.</p>
+<form method="get" action="/device">
+${page.userCode === undefined ? markup`` : markup`<input type="hidden" name="user_code" value="${page.userCode}">`}
+<div class="actions"><button type="submit">Try again</button></div>
+</form>
+<p>If it keeps happening, tell your IT administrator.</p>`,
+  });
+}
+
 /** GET /: what runs here and how a client is pointed at it. */
 export function landingPage(page: {
   publicUrl: string;

@@ -41,18 +41,21 @@ export function createVerification(deps: {
   formActionOrigins: readonly string[];
   loginNotice: string | undefined;
 }): { show: Handler; confirm: Handler; deny: Handler } {
-  const formActionOrigins = [deps.identityProvider.authorizationOrigin, ...deps.formActionOrigins];
-  const form = { formActionOrigins, notice: deps.loginNotice };
+  /** What both pages with a form have. The IdP may move its authorization endpoint while the gateway runs. */
+  const form = () => ({
+    formActionOrigins: [deps.identityProvider.authorizationOrigin(), ...deps.formActionOrigins],
+    notice: deps.loginNotice,
+  });
 
   async function show(incoming: Incoming): Promise<Response> {
     const userCode = new URLSearchParams(incoming.search).get("user_code");
     // A sentence in place of a code would be shown as large as one: a link may not bring its own words.
     if (userCode === null || lettersOf(userCode) === undefined) {
-      return pageResponse(codeEntryPage(form));
+      return pageResponse(codeEntryPage(form()));
     }
     const request = await describe(userCode, incoming);
     return pageResponse(
-      approvalPage({ ...form, userCode, request, browserAddress: incoming.clientIp }),
+      approvalPage({ ...form(), userCode, request, browserAddress: incoming.clientIp }),
     );
   }
 
@@ -75,11 +78,11 @@ export function createVerification(deps: {
   /** The grant a form names, once the form is ours and its sender within the limit; else the page that says why not. */
   async function readPost(
     incoming: Incoming,
-  ): Promise<{ stored: PendingGrant | undefined } | Response> {
+  ): Promise<{ userCode: string; stored: PendingGrant | undefined } | Response> {
     const who = { request_id: incoming.requestId, client_ip: incoming.clientIp };
     const refuse = (result: "csrf_rejected" | "rate_limited", refusal: string) => {
       audit({ evt: "device.verify", result, ...who });
-      return pageResponse(codeEntryPage({ ...form, refusal }));
+      return pageResponse(codeEntryPage({ ...form(), refusal }));
     };
     // Before the counter: another site must not be able to use up a person's attempts.
     if (!isSameOriginPost(incoming.request, deps.base))
@@ -87,7 +90,7 @@ export function createVerification(deps: {
     if (!(await deps.rateLimit.admits(incoming.clientIp)))
       return refuse("rate_limited", refusals.tooManyAttempts);
     const userCode = (await readForm(incoming.request)).get("user_code") ?? "";
-    return { stored: await deps.grants.findPending(userCode) };
+    return { userCode, stored: await deps.grants.findPending(userCode) };
   }
 
   async function confirm(incoming: Incoming): Promise<Response> {
@@ -96,7 +99,7 @@ export function createVerification(deps: {
     const who = { request_id: incoming.requestId, client_ip: incoming.clientIp };
     if (post.stored === undefined) {
       audit({ evt: "device.verify", result: "unknown_code", ...who });
-      return pageResponse(codeEntryPage({ ...form, refusal: refusals.codeNotRecognized }));
+      return pageResponse(codeEntryPage({ ...form(), refusal: refusals.codeNotRecognized }));
     }
     const base = deps.base.of(incoming.request);
     const { setCookie, browserHash } = bindBrowser(base);
@@ -104,8 +107,9 @@ export function createVerification(deps: {
       randomBytes(32).toString("base64url"),
       randomBytes(32).toString("base64url"),
     ];
+    const { userCode } = post;
     const state = await deps.sealed.seal(
-      { grantKey: post.stored.key, nonce, codeVerifier, browserHash },
+      { grantKey: post.stored.key, userCode, nonce, codeVerifier, browserHash },
       authorizationTtlSeconds,
     );
     const location = await deps.identityProvider.authorizationUrl({
@@ -126,7 +130,7 @@ export function createVerification(deps: {
     if (post instanceof Response) return post;
     const { stored } = post;
     if (stored === undefined || !(await deps.grants.deny(stored))) {
-      return pageResponse(codeEntryPage({ ...form, refusal: refusals.notWaiting }));
+      return pageResponse(codeEntryPage({ ...form(), refusal: refusals.notWaiting }));
     }
     audit({
       evt: "device.deny",

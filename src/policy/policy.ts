@@ -1,7 +1,7 @@
 // Which policy a person is under, and what it comes to with the catch-all below it. All of it is worked out at boot; at run
 // time a person's policy is one look-up. How two documents become one is in merge.ts, who may use which model in
 // model-access.ts, and what is sent to clients in managed-settings.ts and bootstrap.ts.
-import { domainOfAddress } from "../config/email-domain.ts";
+import { domainOfAddress, isPlainAddress } from "../config/email-domain.ts";
 import { isMapping, type SettingsDocument } from "../config/mapping.ts";
 import type { PolicyConfig } from "../config/policy-schema.ts";
 import type { Config } from "../config/schema.ts";
@@ -126,6 +126,11 @@ export function matches(
 ): boolean {
   return (
     (groups === undefined || groups.some((group) => person.groups.has(group))) &&
-    (emailDomain === undefined || domainOfAddress(person.email ?? "") === emailDomain)
+    (emailDomain === undefined || isOfDomain(person.email ?? "", emailDomain))
   );
+}
+
+/** An address that could be read in two ways is of no domain. */
+function isOfDomain(email: string, domain: string): boolean {
+  return domainOfAddress(email) === domain && isPlainAddress(email);
 }

@@ -1,6 +1,7 @@
 // A successful answer on its way to the client: its bytes go on as they come, and are looked at as they pass, to tell in the end
 // what the call used. What that is, is json-meter.ts's for a whole answer and stream-meter.ts's for a streamed one.
 import type { ReadableStreamReadResult } from "node:stream/web";
+import { type BodySource, sourceOf } from "../upstream/answer/event-relay.ts";
 import { createJsonMeter } from "./json-meter.ts";
 import { createStreamMeter } from "./stream-meter.ts";
 import { nothingTold, type ToldAnswer } from "./told-answer.ts";
@@ -37,18 +38,19 @@ const over: Part = { done: true, value: undefined };
  * is whole costs Bun half as much to send as one that may go on.
  */
 export async function meterAnswer(response: Response, options: MeterOptions): Promise<Response> {
-  const { body, status, headers } = response;
+  const { status, headers } = response;
   const { inputTokensEstimate } = options;
-  if (body === null) {
+  const source = sourceOf(response);
+  if (source === undefined) {
     options.onEnd(undefined, { isAbandoned: false, told: () => nothingTold });
     return response;
   }
   if (isStreamed(response))
-    return new Response(watched(body, createStreamMeter(inputTokensEstimate), options).rest, {
+    return new Response(watched(source, createStreamMeter(inputTokensEstimate), options).rest, {
       status,
       headers,
     });
-  const answer = watched(body, createJsonMeter(inputTokensEstimate), options);
+  const answer = watched(source, createJsonMeter(inputTokensEstimate), options);
   return new Response((await answer.whole()) ?? answer.rest, { status, headers });
 }
 
@@ -62,7 +64,7 @@ export function isStreamed({ headers }: Response): boolean {
  * Here it lets go of the upstream at once, whether the client hung up or nobody ever read the answer.
  */
 function watched(
-  body: ReadableStream<Uint8Array>,
+  source: BodySource,
   meter: AnswerMeter,
   { onEnd, onFirstByte }: MeterOptions,
 ): {
@@ -70,7 +72,6 @@ function watched(
   whole: () => Promise<Uint8Array | undefined>;
   rest: AsyncIterableIterator<Uint8Array, Uint8Array | undefined>;
 } {
-  const source = body.getReader();
   /** Reads that `rest` has not handed on. */
   const early: Promise<Part>[] = [];
   let isOver = false;

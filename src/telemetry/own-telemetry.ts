@@ -27,7 +27,7 @@ export type OwnTelemetry = Omit<Telemetry, "relay">;
 
 /** @throws Error naming metrics.host and metrics.port when the address cannot be bound */
 export function openOwnTelemetry(config: Config, options: TelemetryOptions): OwnTelemetry {
-  const { version, userAgent, allowLoopback, log, after, now } = options;
+  const { version, userAgent, network, log, after, now } = options;
   const origin = createOwnOrigin({
     version,
     instanceId: crypto.randomUUID(),
@@ -37,7 +37,7 @@ export function openOwnTelemetry(config: Config, options: TelemetryOptions): Own
     entry,
     collector: createCollector(entry, { now }),
   }));
-  const sending: SendOptions = { allowLoopback, userAgent, after };
+  const sending: SendOptions = { network, userAgent, after };
 
   /** A queue of requests for each collector that is told of them in some way. What it is told is written when it is sent. */
   function queuesFor(

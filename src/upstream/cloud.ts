@@ -1,22 +1,25 @@
 // What every cloud provider has in common around its dialect: refusals are read, logged and put in words that a developer may
-// see; a JSON answer is whole before it counts; a streamed one ends well, whatever happens to it.
+// see. What an answer must be to count as one is in answer/accepted.ts.
 import type { UpstreamConfig } from "../config/schema.ts";
 import { errorEnvelope } from "../http/errors.ts";
 import { log } from "../log.ts";
+import {
+  type AcceptedBody,
+  acceptedBody,
+  requireStatus,
+  type StreamWatch,
+} from "./answer/accepted.ts";
 import { readAtMost } from "./answer/body.ts";
+import { relayResponse } from "./answer/event-relay.ts";
 import { createInputCount } from "./count-input.ts";
 import { createSender } from "./learning/compatibility.ts";
-import { relayEvents } from "./answer/event-relay.ts";
 import { type Dialect, UnsupportedCallError } from "./exchange.ts";
 import { withoutCredentials } from "./answer/redaction.ts";
+import { errorClassesIn, namesIn } from "./answer/refusal-facts.ts";
 import { type Rejection, rejectionOf } from "./answer/rejection.ts";
 import { requestIdsOf } from "./answer/request-ids.ts";
 import { retryAfterMs } from "./answer/retry-after.ts";
-import { topLevelFinder } from "./request/top-level.ts";
 import type { OutboundCall, TtfbMs, Upstream, UpstreamAnswer } from "./upstream.ts";
-
-/** Longest JSON answer. A Messages answer has at most some hundred thousand tokens, and images of other kinds are links. */
-const answerBytesMax = 64 * 1024 * 1024;
 
 /** As much of a refusal's body as is read. */
 const refusalBytesMax = 64 * 1024;
@@ -24,7 +27,6 @@ const refusalBytesMax = 64 * 1024;
 /** As much of a refusal's text as is logged, in characters. */
 const loggedTextMax = 1_000;
 
-const readObject = topLevelFinder(["type"]);
 const utf8 = new TextDecoder();
 
 /**
@@ -39,8 +41,12 @@ export function createCloudUpstream(
   const { name, provider } = config;
   const { compatibility } = config;
   const exchange = createSender(dialect.exchange, { compatibility, owner: name, now: options.now });
+  const reading = { provider, name, ...dialect, hasPings: true };
 
-  async function send(outbound: OutboundCall, signal: AbortSignal): Promise<UpstreamAnswer> {
+  async function send(
+    outbound: OutboundCall & StreamWatch,
+    signal: AbortSignal,
+  ): Promise<UpstreamAnswer> {
     try {
       return await answerOf(await exchange(outbound, signal), outbound, signal);
     } catch (error) {
@@ -51,67 +57,44 @@ export function createCloudUpstream(
 
   async function answerOf(
     answer: Response,
-    outbound: OutboundCall,
+    outbound: OutboundCall & StreamWatch,
     signal: AbortSignal,
   ): Promise<UpstreamAnswer> {
-    const { status, statusText, headers } = answer;
+    const { status, headers } = answer;
+    requireStatus(answer);
     if (status >= 300 && status < 400) {
       answer.body?.cancel().catch(() => undefined);
       throw new Error(`answered ${status}, a redirect, which is not followed`);
     }
-    return {
-      response: answer.ok
-        ? await accepted(answer, outbound, signal)
-        : await refused(answer, outbound),
+    const about = {
       ...requestIdsOf(headers),
-      cause: `${status} ${statusText}`.trim(),
       retryAfterMs: retryAfterMs(headers, options.now()),
     };
+    if (!answer.ok)
+      return {
+        response: refused(answer, await textOf(answer), outbound),
+        cause: String(status),
+        ...about,
+      };
+    const accepted = await acceptedBody(answer, reading, outbound, signal);
+    if ("body" in accepted)
+      return { response: responseOf(accepted), cause: String(status), ...about };
+    const { refusal, cause } = accepted;
+    const stood = { status: refusal.status, headers };
+    return { response: refused(stood, refusal.text, outbound), cause, ...about };
   }
 
-  async function accepted(
-    answer: Response,
-    outbound: OutboundCall,
-    signal: AbortSignal,
-  ): Promise<Response> {
-    const { requestId } = outbound;
-    if (answer.body !== null && isEventStream(answer.headers)) {
-      const events = relayEvents(answer.body, dialect.eventReader(), {
-        requestId,
-        signal,
-        onBreak: (why) =>
-          log.warn(
-            `${provider} upstream broke off request_id=${requestId}: ${name}: ${withoutCredentials(why)}`,
-          ),
-      });
-      return new Response(events, {
-        headers: { "content-type": "text/event-stream", "cache-control": "no-cache" },
-      });
-    }
-    const { bytes, cut } = await readAtMost(answer, answerBytesMax);
-    if (cut) throw new Error(`its answer is longer than ${answerBytesMax} bytes`);
-    if (readObject(bytes).kind !== "object") throw new Error("its answer is not a JSON object");
-    return new Response(dialect.readJson?.(bytes, outbound) ?? bytes, {
-      status: answer.status,
-      headers: { "content-type": "application/json;charset=utf-8" },
-    });
-  }
-
-  async function refused(answer: Response, outbound: OutboundCall): Promise<Response> {
-    const { status } = answer;
-    const { requestId, call } = outbound;
-    const text = utf8.decode((await readAtMost(answer, refusalBytesMax)).bytes);
+  /** @param answer its status, or the one that it would have had. */
+  function refused(
+    { status, headers }: Pick<Response, "status" | "headers">,
+    text: string,
+    { requestId, call }: OutboundCall,
+  ): Response {
     const rejection = rejectionOf(status, text, { model: call.model, provider });
     const where = `${provider} upstream ${status} request_id=${requestId}: ${name}: ${status}`;
-    // Cut last: half a name would not be recognised.
-    const said = withoutCredentials(text).slice(0, loggedTextMax);
-    // A provider that refuses the request itself may quote it, and prompts are nobody's to read in a log.
-    if (status === 400) {
-      log.warn(`${where} ${rejection.message} (the provider's text is logged at debug level)`);
-      log.debug(`${where} ${said}`);
-    } else {
-      log.warn(`${where} ${said}`);
-    }
+    log.warn(`${where} ${factsOf(rejection, text, headers)}`);
+    // It may quote the request, and prompts are nobody's to read in a log. Cut last: half a name would not be recognised.
+    log.debug(`${where} ${withoutCredentials(text).slice(0, loggedTextMax)}`);
     return rejected(rejection, requestId);
   }
 
@@ -125,11 +108,33 @@ export function createCloudUpstream(
   };
 }
 
-function isEventStream(headers: Headers): boolean {
-  const type = headers.get("content-type") ?? "";
-  return (
-    type.startsWith("text/event-stream") || type.startsWith("application/vnd.amazon.eventstream")
-  );
+/** The body of a refusal, as far as it is there: the status says enough by itself. */
+async function textOf(answer: Response): Promise<string> {
+  const read = await readAtMost(answer, refusalBytesMax).catch(() => undefined);
+  return utf8.decode(read?.bytes);
+}
+
+function responseOf({ body }: Extract<AcceptedBody, { body: unknown }>): Response {
+  return body instanceof Uint8Array
+    ? new Response(body, { headers: { "content-type": "application/json;charset=utf-8" } })
+    : relayResponse(body, {
+        headers: { "content-type": "text/event-stream", "cache-control": "no-cache" },
+      });
+}
+
+/** What the log says of a refusal at its default level: our words for it, its class, its ids, and whom and what it names. */
+function factsOf(rejection: Rejection, text: string, headers: Headers): string {
+  const { requestId, cloudRequestId } = requestIdsOf(headers);
+  return [
+    rejection.isRelayed === true ? rejection.type : rejection.message,
+    errorClassesIn(text, headers.get("x-amzn-errortype")),
+    ...new Set([requestId, cloudRequestId]),
+    // What a 400 names may be the conversation's.
+    rejection.status === 400 ? "" : namesIn(withoutCredentials(text)),
+    "the provider's text is logged at debug level",
+  ]
+    .filter((fact) => fact !== null && fact !== "")
+    .join("; ");
 }
 
 function unsupported(error: UnsupportedCallError, { requestId }: OutboundCall): UpstreamAnswer {

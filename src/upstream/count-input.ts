@@ -7,20 +7,17 @@ import { withoutCredentials } from "./answer/redaction.ts";
 import type { Dialect } from "./exchange.ts";
 import type { Sender } from "./learning/compatibility.ts";
 import { valueIn } from "./json.ts";
-import { type MessagesCall, readMessagesCall } from "./request/call.ts";
-import { topLevelFinder } from "./request/top-level.ts";
+import { withOnly } from "./request/edit.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** Members of a call that a count takes. https://platform.claude.com/docs/en/api/messages-count-tokens */
-const countedFields = ["model", "system", "messages", "tools", "tool_choice", "thinking"] as const;
+const countedFields = ["model", "system", "messages", "tools", "tool_choice", "thinking"];
 
 /** How long it may take, in milliseconds: nobody waits for it, but a request is charged for when it is there. */
 const timeoutMs = 10_000;
 
 /** As much of an answer as is read, in bytes. */
 const answerBytesMax = 64 * 1024;
-
-const findCounted = topLevelFinder(countedFields);
 
 /**
  * What an upstream has as `countInput`.
@@ -38,7 +35,7 @@ export function createInputCount(
       const counting = {
         ...outbound,
         path: "/v1/messages/count_tokens",
-        call: countedPart(outbound.call),
+        call: withOnly(outbound.call, countedFields),
       } as const;
       const answer = await send(
         counting,
@@ -53,18 +50,6 @@ export function createInputCount(
       return undefined;
     }
   };
-}
-
-/** A call of the same model with what counts, in the client's own bytes. */
-function countedPart({ body }: MessagesCall): MessagesCall {
-  const found = findCounted(body);
-  if (found.kind !== "object") throw new Error("a member of it is given twice");
-  const members = countedFields.flatMap((name) => found.members[name] ?? []);
-  const parts = members.flatMap(({ keyStart, valueEnd }, index) => [
-    Buffer.from(index === 0 ? "{" : ","),
-    body.subarray(keyStart, valueEnd),
-  ]);
-  return readMessagesCall(Buffer.concat([...parts, Buffer.from("}")]));
 }
 
 /** The number in `{"input_tokens":17}`. @throws when there is none. */

@@ -1,8 +1,19 @@
 // The seam between the gateway and a model API: a call goes in, an answer in the Anthropic Messages format comes out, whatever
 // the provider speaks. Nothing outside this folder asks which provider an upstream is.
+import type { Outbound } from "../http/outbound.ts";
 import type { Principal } from "../session.ts";
 import type { RequestIds } from "./answer/request-ids.ts";
 import type { MessagesCall } from "./request/call.ts";
+
+/** What every upstream is built with. */
+export type UpstreamOptions = {
+  /** Our own product token. */
+  readonly userAgent: string;
+  /** The way to a host that is configured. */
+  readonly fetch: Outbound;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+};
 
 export type MessagesPath = "/v1/messages" | "/v1/messages/count_tokens";
 

@@ -8,8 +8,8 @@ function secret(
   files: Record<string, string> = {},
 ): string {
   const text = edited((c) => (c.oidc.client_secret = written));
-  return load(text, { env, readFile: (path) => files[path] ?? fail(path) }).config.oidc
-    .client_secret;
+  const { oidc } = load(text, { env, readFile: (path) => files[path] ?? fail(path) }).config;
+  return oidc.client_secret ?? "";
 }
 
 function fail(path: string): never {

@@ -40,11 +40,7 @@ describeRefused({
   ],
   "missing settings": [
     ["listen", (c) => delete c.listen, "listen → listen is required: a mapping"],
-    [
-      "oidc",
-      (c) => delete c.oidc,
-      "oidc → oidc is required: a mapping with issuer, client_id, client_secret",
-    ],
+    ["oidc", (c) => delete c.oidc, "oidc → oidc is required: a mapping with issuer, client_id"],
     [
       "session",
       (c) => delete c.session,

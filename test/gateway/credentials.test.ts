@@ -40,7 +40,16 @@ const scene = await openScene(
       upstream_model: { [name]: "claude-opus-4-8" },
     }));
   },
-  { CLAUDE_GATEWAY_LOG_LEVEL: "debug", ...markedEnvironment(cloud.url) },
+  {
+    CLAUDE_GATEWAY_LOG_LEVEL: "debug",
+    // With any of these the runtime or a library prints what it sends.
+    BUN_CONFIG_VERBOSE_FETCH: "curl",
+    DEBUG: "*",
+    NODE_DEBUG: "*",
+    AZURE_LOG_LEVEL: "verbose",
+    GOOGLE_SDK_NODE_LOGGING: "*",
+    ...markedEnvironment(cloud.url),
+  },
 );
 afterAll(async () => {
   await Promise.all([scene, cloud, elsewhere].map((each) => each.stop()));

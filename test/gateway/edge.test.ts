@@ -121,9 +121,11 @@ test("the landing page, the protocol and the metadata are there for anybody", as
     issuer: gateway.url,
     device_authorization_endpoint: `${gateway.url}/oauth/device_authorization`,
     token_endpoint: `${gateway.url}/oauth/token`,
+    revocation_endpoint: `${gateway.url}/oauth/revoke`,
     grant_types_supported: ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"],
     response_types_supported: [],
     token_endpoint_auth_methods_supported: ["none"],
+    revocation_endpoint_auth_methods_supported: ["none"],
     scopes_supported: ["openid", "profile", "email"],
     gateway_protocol_version: 1,
   });

@@ -49,8 +49,18 @@ describe.each(["/v1/messages", "/v1/messages/count_tokens"])("%s: a model is ref
       "system.0.model",
     ],
     ["below lists", { a: [[{ model: opus }]] }, "a.0.0.model"],
+    [
+      "deeper than data of the developer's own, and beside it",
+      { tools: [{ input: "x" }, [{ a: { model: opus } }]] },
+      "tools.1.0.a.model",
+    ],
     ["below a mapping called so", { a: { model: { model: opus } } }, "a.model.model"],
     ["that is deep", { a: nested(20) }, `a.${"a.".repeat(20)}model`],
+    [
+      "behind data of the developer's own",
+      { a: { input: { b: 1 }, c: { model: opus } } },
+      "a.c.model",
+    ],
   ])("%s", async (_, body, place) => {
     expect(await messageOf(await ask(["interns"], body, path))).toEqual(refusedAt(place));
     expect(scene.upstream.seen).toEqual([]);
@@ -91,14 +101,37 @@ test("a long name is read to its end", async () => {
   expect((await ask(["most"], { tools: [advisor("x".repeat(1000))] })).status).toBe(200);
 });
 
-test("a body that is no JSON where it was not looked for is refused, as it could hide one", async () => {
+test("a string that is no JSON where it is not looked into hides nothing", async () => {
   const description = `${"x".repeat(300)}\\x`;
   const body = `{"model":"${model}","tools":[{"description":"${description}","model":"${opus}"}]}`;
-  expect(await messageOf(await ask(["interns"], body))).toEqual([400, "invalid JSON"]);
+  expect(await messageOf(await ask(["interns"], body))).toEqual(refusedAt("tools.0.model"));
 });
 
-test("tools of any depth are read", async () => {
-  const deep = `${"[".repeat(200_000)}${"]".repeat(200_000)}`;
+test("a second one of the same member hides nothing, whichever of them comes first", async () => {
+  for (const [first, second] of [
+    [model, opus],
+    [opus, model],
+  ]) {
+    const body = `{"model":"${model}","tools":[{"model":"${first}","model":"${second}"}]}`;
+    expect(await messageOf(await ask(["interns"], body))).toEqual(refusedAt("tools.0.model"));
+  }
+});
+
+test("a million names are no way to hide one, nor many different ones", async () => {
+  const many = Array.from({ length: 100_000 }, () => ({ model }));
+  expect(await messageOf(await ask(["interns"], { a: [...many, { model: opus }] }))).toEqual(
+    refusedAt("a.100000.model"),
+  );
+  const different = Array.from({ length: 1_001 }, (_, index) => ({ model: `m${index}` }));
+  expect(await messageOf(await ask(["most"], { a: different }))).toEqual([
+    400,
+    "request body names more than 1000 models",
+  ]);
+  expect((await ask(["most"], { a: different.slice(1) })).status).toBe(200);
+});
+
+test("tools are read as deep as any request nests", async () => {
+  const deep = `${"[".repeat(9_000)}${"]".repeat(9_000)}`;
   const body = `{"model":"${model}","tools":[{"type":"x_20260101","x":${deep}},{"model":"${opus}"}]}`;
   expect(await messageOf(await ask(["interns"], body))).toEqual(refusedAt("tools.1.model"));
 });

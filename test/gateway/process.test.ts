@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { version } from "../../package.json";
 import { runCommand } from "../support/gateway.ts";
-import { eventStream, helloCall, jwtSecret, openScene } from "../support/scene.ts";
+import { eventStream, helloCall, jwtSecret, openScene, plainAnswer } from "../support/scene.ts";
 
 const directory = await mkdtemp(join(tmpdir(), "gateway-process-"));
 const scene = await openScene();
@@ -118,7 +118,9 @@ test("the boot log can be searched: config.load first, migrations, one listening
 
 test("health asks the running gateway and exits 0, or 1 when there is none", async () => {
   const path = await write(JSON.stringify(scene.config));
-  expect((await runCommand(["health", "--config", path])).exitCode).toBe(0);
+  // Whatever proxy the environment names: it would be asked, and not the gateway.
+  const env = { HTTP_PROXY: "http://127.0.0.1:1", HTTPS_PROXY: "http://127.0.0.1:1" };
+  expect((await runCommand(["health", "--config", path], env)).exitCode).toBe(0);
   const elsewhere = await write(
     JSON.stringify({ ...scene.config, listen: { host: "127.0.0.1", port: 1 } }),
   );
@@ -180,7 +182,7 @@ test("more requests than the bound are answered 529 with a time to come back", a
   const { gateway, upstream, message, stop } = await openScene(undefined, env);
   upstream.answer = async () => {
     await Bun.sleep(300);
-    return Response.json({});
+    return plainAnswer();
   };
   const answers = await Promise.all(Array.from({ length: 6 }, () => message()));
   const shed = answers.filter(({ status }) => status === 529);

@@ -2,7 +2,15 @@
 // is charged; where it cannot be counted, what the size of the request suggests.
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { chunkOf } from "../support/frames.ts";
-import { fedStream, readerOf, started, stopped, used, wrote } from "../support/metered-answers.ts";
+import {
+  fedStream,
+  readerOf,
+  started,
+  stopped,
+  used,
+  whole,
+  wrote,
+} from "../support/metered-answers.ts";
 import type { Seen } from "../support/scene.ts";
 import { model, openSpendScene, person, roundPrices, setCap } from "../support/spending.ts";
 import { untilTrue } from "../support/until-true.ts";
@@ -19,7 +27,7 @@ afterAll(() => Promise.all([scene.stop(), uncounted.stop()]));
 
 const never = new Promise<Response>(() => undefined);
 const isCount = ({ url }: Seen) => url.endsWith("/count-tokens");
-const inFull = () => Response.json({ usage: { input_tokens: 0, output_tokens: 1 } });
+const inFull = () => whole({ input_tokens: 0, output_tokens: 1 });
 
 beforeEach(() => {
   for (const { upstream } of [scene, uncounted]) upstream.seen.length = 0;

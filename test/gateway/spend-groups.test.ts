@@ -129,6 +129,7 @@ describe("billing groups", () => {
   ])("%s", async (_, tags, told) => {
     upstream.answer = () =>
       Response.json({
+        type: "message",
         usage: { input_tokens: 100, output_tokens: 2, cache_read_input_tokens: 1_000 },
       });
     const id = crypto.randomUUID();

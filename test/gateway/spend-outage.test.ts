@@ -258,12 +258,14 @@ test(
         // Who is over the limit is told so, as long as that is known.
         expect((await refusal(await buy("full", 1)))[2]).toContain(used);
         expect(upstream.seen.length).toBe(seenBefore);
+        upstream.answer = () => Response.json({ input_tokens: 1 });
         const count = await fetch(`${gateway.url}/v1/messages/count_tokens`, {
           method: "POST",
           headers: { authorization: `Bearer ${await scene.bearer({ sub: "half" })}` },
           body: JSON.stringify({ model: "claude-sonnet-4-6", max_tokens: 1, messages: [] }),
         });
         expect(count.status).toBe(200);
+        upstream.answer = answerInFull;
 
         await postgres.restart();
         await untilReady(gateway);

@@ -163,6 +163,25 @@ describe("of requests it is told", () => {
   });
 });
 
+test("a failover is counted by upstream and status, and who is set aside is told until it is back", async () => {
+  const grown = await growth();
+  const setAside = "claude_gateway_upstream_set_aside";
+  const labels = { upstream: "second", upstream_model: model, path: "/v1/messages" };
+  expect((await scrape()).value(setAside, labels)).toBeUndefined();
+  // Both, so that either is the first: one that is set aside is asked last, and then answers.
+  upstream.answer = spare.answer = () => new Response("", { status: 503 });
+  expect((await buy("ada", 1)).status).toBe(502);
+  expect(await grown("claude_gateway_failovers_total", { upstream: "first", reason: "503" })).toBe(
+    1,
+  );
+  expect((await scrape()).value(setAside, labels)).toBe(1);
+  expect((await scrape()).value(setAside, { ...labels, upstream: "first" })).toBe(1);
+  upstream.answer = answerInFull;
+  expect((await buy("ada", 1)).status).toBe(200);
+  expect((await scrape()).value(setAside, { ...labels, upstream: "first" })).toBe(0);
+  expect((await scrape()).value(setAside, labels)).toBe(1);
+});
+
 describe("streams are open", () => {
   const streamed = { fields: { stream: true } };
   const openStream = async (init: object = {}) => {
@@ -215,25 +234,6 @@ describe("streams are open", () => {
     await (await ask(scene, model, { path: "/v1/messages/count_tokens" })).text();
     await until("claude_gateway_open_streams", {}, 0);
   });
-});
-
-test("a failover is counted by upstream and status, and who is set aside is told until it is back", async () => {
-  const grown = await growth();
-  const setAside = "claude_gateway_upstream_set_aside";
-  const labels = { upstream: "second", upstream_model: model, path: "/v1/messages" };
-  expect((await scrape()).value(setAside, labels)).toBeUndefined();
-  // Both, so that either is the first: one that is set aside is asked last, and then answers.
-  upstream.answer = spare.answer = () => new Response("", { status: 503 });
-  expect((await buy("ada", 1)).status).toBe(502);
-  expect(await grown("claude_gateway_failovers_total", { upstream: "first", reason: "503" })).toBe(
-    1,
-  );
-  expect((await scrape()).value(setAside, labels)).toBe(1);
-  expect((await scrape()).value(setAside, { ...labels, upstream: "first" })).toBe(1);
-  upstream.answer = answerInFull;
-  expect((await buy("ada", 1)).status).toBe(200);
-  expect((await scrape()).value(setAside, { ...labels, upstream: "first" })).toBe(0);
-  expect((await scrape()).value(setAside, labels)).toBe(1);
 });
 
 describe("who signs in", () => {

@@ -140,9 +140,9 @@ const failure = (status: number) => () =>
 /** Every way a call may end, and then a stop: nothing is sent any more. */
 beforeAll(async () => {
   upstream.answer = () =>
-    Response.json({ id: "msg_1", model, stop_reason: "end_turn", content, usage });
+    Response.json({ id: "msg_1", type: "message", model, stop_reason: "end_turn", content, usage });
   expect(await sent()).toBe(200);
-  upstream.answer = () => Response.json({ ...sentences, content, usage });
+  upstream.answer = () => Response.json({ ...sentences, type: "message", content, usage });
   const named = {
     "x-claude-code-session-id": `a session ${mark("session")}`,
     "x-claude-code-agent-id": `an agent ${mark("agent")}`,
@@ -156,7 +156,7 @@ beforeAll(async () => {
   expect(await sent(asStream)).toBe(200);
 
   upstream.answer = failure(503);
-  spare.answer = () => Response.json({ id: "msg_2", content, usage });
+  spare.answer = () => Response.json({ id: "msg_2", type: "message", content, usage });
   expect(await sent()).toBe(200);
   spare.answer = failure(503);
   expect(await sent()).toBe(502);

@@ -1,12 +1,12 @@
-// The discovery document at boot, and the IdP's keys while the gateway runs.
+// The discovery document at boot. While the gateway runs: current-metadata.test.ts.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import type { OidcConfig } from "../../src/config/schema.ts";
-import { createEgress } from "../../src/http/egress.ts";
+import { egressFor } from "../support/egress.ts";
 import { discoverIdentityProvider } from "../../src/idp/provider.ts";
 import { type HostileIdp, startHostileIdp } from "../support/hostile-idp.ts";
 import { oidcConfig, rejection } from "../support/idp.ts";
 
-const egress = createEgress({ allowLoopback: true, timeoutMs: 2_000, responseBytesMax: 1_000_000 });
+const egress = egressFor({ allowLoopback: true, timeoutMs: 2_000, responseBytesMax: 1_000_000 });
 const warnings: string[] = [];
 const log = { debug: () => {}, warn: (line: string) => warnings.push(line) };
 
@@ -100,6 +100,17 @@ describe("discovery", () => {
   );
 
   test.each([
+    ["token_endpoint", "https://169.254.169.254/token"],
+    ["jwks_uri", "http://METADATA.google.internal./jwks"],
+    ["userinfo_endpoint", "https://[::ffff:a9fe:a9fe]/userinfo"],
+  ])("with the %s %p, where clouds hand out credentials, is refused", async (field, url) => {
+    hostile.bend.discoveryAnswer = (document) => Response.json({ ...document, [field]: url });
+    expect(await bootError()).toContain(
+      `${field} of the discovery document is a cloud metadata endpoint`,
+    );
+  });
+
+  test.each([
     ["HTML", () => new Response("<html>"), "is not a discovery document"],
     ["a JSON list", () => Response.json([1]), "is not a discovery document"],
     [
@@ -122,7 +133,7 @@ describe("discovery", () => {
     expect(await bootError({ issuer: "http://127.0.0.1:1" })).toMatch(
       /^oidc\.issuer http:\/\/127\.0\.0\.1:1: .*ECONNREFUSED/,
     );
-    const guarded = createEgress({
+    const guarded = egressFor({
       allowLoopback: false,
       timeoutMs: 2_000,
       responseBytesMax: 1_000,
@@ -137,62 +148,5 @@ describe("discovery", () => {
       Response.json({ ...document, userinfo_endpoint: undefined });
     await discover({ userinfo_fallback: true });
     expect(warnings.join()).toContain("userinfo_endpoint");
-  });
-});
-
-describe("signing keys", () => {
-  test("are fetched once for many id_tokens", async () => {
-    const idp = await discover();
-    await Promise.all(Array.from({ length: 20 }, () => idp.renew("rt-0")));
-    await idp.renew("rt-0");
-    expect(hostile.seen.jwks).toBe(1);
-  });
-
-  test("may rotate: an id_token of the new key is accepted at once, by one more fetch", async () => {
-    const idp = await discover();
-    await idp.renew("rt-0");
-    await hostile.rotateKey();
-    expect((await idp.renew("rt-0")).identity.sub).toBe("ada");
-    await hostile.rotateKey();
-    expect((await idp.renew("rt-0")).identity.sub).toBe("ada");
-    expect(hostile.seen.jwks).toBe(3);
-  });
-
-  test("that nobody knows cause a handful of fetches, however many id_tokens name them, and only for a minute", async () => {
-    let now = Date.now();
-    const idp = await discover({}, () => now);
-    await idp.renew("rt-0");
-    const right = hostile.publicJwk();
-    hostile.bend.jwksAnswer = () => Response.json({ keys: [{ ...right, kid: "another" }] });
-    await hostile.rotateKey();
-    for (let count = 0; count < 50; count++) await idp.renew("rt-0").catch(() => {});
-    expect(hostile.seen.jwks).toBe(5);
-
-    hostile.bend.jwksAnswer = undefined;
-    expect((await rejection(idp.renew("rt-0"))).message).toContain(
-      "jwks_uri was asked too often for unknown keys",
-    );
-    now += 60_000;
-    expect((await idp.renew("rt-0")).identity.sub).toBe("ada");
-  });
-
-  test("of another kid than the id_token names do not verify it", async () => {
-    const idp = await discover();
-    const right = hostile.publicJwk();
-    hostile.bend.jwksAnswer = () => Response.json({ keys: [{ ...right, kid: "another" }] });
-    expect((await rejection(idp.renew("rt-0"))).message).toContain(
-      `no valid key found in issuer's jwks_uri for kid ${right.kid}`,
-    );
-  });
-
-  test("that are no key set are an outage", async () => {
-    const idp = await discover();
-    for (const body of [[], { keys: "none" }, { keys: [5] }]) {
-      hostile.bend.jwksAnswer = () => Response.json(body);
-      expect(await rejection(idp.renew("rt-0"))).toMatchObject({
-        step: "id_token",
-        kind: "unavailable",
-      });
-    }
   });
 });

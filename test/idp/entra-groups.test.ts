@@ -94,13 +94,13 @@ describe("an answer", () => {
     [
       "401 for an access token of another API",
       () => graphError(401, "InvalidAuthenticationToken", "Invalid audience."),
-      "unavailable",
+      "failed",
       `entra_groups lookup failed: Microsoft Graph 401: InvalidAuthenticationToken (Invalid audience.): ${advice}`,
     ],
     [
       "403 without the permission",
       () => graphError(403, "Authorization_RequestDenied", "Insufficient privileges"),
-      "unavailable",
+      "failed",
       `entra_groups lookup failed: Microsoft Graph 403: Authorization_RequestDenied (Insufficient privileges): ${advice}`,
     ],
     [

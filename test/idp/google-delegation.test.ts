@@ -97,30 +97,53 @@ describe("the access token", () => {
   });
 });
 
-describe("without an access token the list is unavailable", () => {
+describe("without an access token there is no list, and nobody is signed out,", () => {
   const refused = (status: number, error: string) => () =>
     Response.json({ error, error_description: "words" }, { status });
-  test.each([
+  const answers: [string, () => Response | Promise<Response>, string, string][] = [
     [
       "401",
       refused(401, "unauthorized_client"),
+      "failed",
       `google_groups lookup failed: google token endpoint 401: unauthorized_client (words): ${advice}`,
     ],
     [
       "400",
       refused(400, "invalid_grant"),
+      "failed",
       `google token endpoint 400: invalid_grant (words): ${advice}`,
     ],
-    ["429", refused(429, "slow_down"), "google token endpoint 429: slow_down (words)"],
-    ["503", refused(503, "backend"), "google token endpoint 503: backend (words)"],
-    ["200 without one", () => Response.json({}), "google token endpoint returned no access_token"],
-    ["HTML", () => new Response("<html>"), "google token endpoint returned no access_token"],
-    ["a redirect", () => Response.redirect("https://evil.example/", 307), "answered 307"],
-    ["silence", silence, "ETIMEDOUT: no complete answer within 500 ms"],
-  ])("when Google answers with %s", async (_, answer, said) => {
+    [
+      "429",
+      refused(429, "slow_down"),
+      "unavailable",
+      "google token endpoint 429: slow_down (words)",
+    ],
+    ["503", refused(503, "backend"), "unavailable", "google token endpoint 503: backend (words)"],
+    [
+      "200 without one",
+      () => Response.json({}),
+      "unavailable",
+      "google token endpoint returned no access_token",
+    ],
+    [
+      "HTML",
+      () => new Response("<html>"),
+      "unavailable",
+      "google token endpoint returned no access_token",
+    ],
+    [
+      "a redirect",
+      () => Response.redirect("https://evil.example/", 307),
+      "unavailable",
+      "answered 307",
+    ],
+    ["silence", silence, "unavailable", "ETIMEDOUT: no complete answer within 500 ms"],
+  ];
+  test.each(answers)("when Google answers with %s", async (_, answer, kind, said) => {
     google.tokenAnswer = answer;
     const error = await failure();
-    expect(error).toMatchObject({ step: "directory", kind: "unavailable" });
+    expect(error).toMatchObject({ step: "directory", kind });
     expect(error.message).toEndWith(said);
     expect(google.questions).toEqual([]);
   });

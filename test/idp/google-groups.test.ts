@@ -150,7 +150,7 @@ describe("an answer of the directory", () => {
     [
       "403 because we are not let in",
       () => googleError(403, "forbidden", "Not Authorized to access this resource/api"),
-      "unavailable",
+      "failed",
       `google_groups lookup failed: directory API 403: forbidden (Not Authorized to access this resource/api): ${advice}`,
     ],
     [
@@ -162,7 +162,7 @@ describe("an answer of the directory", () => {
     [
       "401",
       () => googleError(401, "authError", "Invalid Credentials"),
-      "unavailable",
+      "failed",
       `directory API 401: authError (Invalid Credentials): ${advice}`,
     ],
     ["429", () => googleError(429, "rateLimitExceeded", "Slow"), "unavailable", "(Slow)"],

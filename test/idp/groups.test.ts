@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { OidcConfig } from "../../src/config/schema.ts";
-import { createEgress } from "../../src/http/egress.ts";
+import { egressFor } from "../support/egress.ts";
 import { discoverIdentityProvider } from "../../src/idp/provider.ts";
 import { googleError, startDirectories } from "../support/directories.ts";
 import { writeServiceAccountKey } from "../support/google.ts";
@@ -15,7 +15,7 @@ import { oidcConfig, overage, rejection } from "../support/idp.ts";
 const hostile = await startHostileIdp();
 const directories = startDirectories();
 const { google, graph } = directories;
-const egress = createEgress({ allowLoopback: true, timeoutMs: 500, responseBytesMax: 1_000_000 });
+const egress = egressFor({ allowLoopback: true, timeoutMs: 500, responseBytesMax: 1_000_000 });
 const warnings: string[] = [];
 const log = { debug: () => {}, warn: (text: string) => warnings.push(text) };
 const directory = mkdtempSync(join(tmpdir(), "groups-"));
@@ -112,7 +112,7 @@ describe.each(ways)("with google_groups, at %s,", (way, enter) => {
     google.tokenAnswer = () => Response.json({ error: "unauthorized_client" }, { status: 401 });
     expect(await idpErrorOf(enter(await discover({ google_groups })))).toMatchObject({
       step: "directory",
-      kind: "unavailable",
+      kind: "failed",
       message: expect.stringContaining("is domain-wide delegation set up"),
     });
   });

@@ -1,9 +1,9 @@
 // What an id_token must be to be believed, and what userinfo may add to it.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { SignJWT, UnsecuredJWT } from "jose";
+import { exportJWK, generateKeyPair, type JWTHeaderParameters, SignJWT, UnsecuredJWT } from "jose";
 import type { OidcConfig } from "../../src/config/schema.ts";
-import { createEgress } from "../../src/http/egress.ts";
+import { egressFor } from "../support/egress.ts";
 import { discoverIdentityProvider, type IdentityProvider } from "../../src/idp/provider.ts";
 import {
   attempt,
@@ -14,7 +14,7 @@ import {
 } from "../support/hostile-idp.ts";
 import { oidcConfig } from "../support/idp.ts";
 
-const egress = createEgress({ allowLoopback: true, timeoutMs: 5_000, responseBytesMax: 1_000_000 });
+const egress = egressFor({ allowLoopback: true, timeoutMs: 5_000, responseBytesMax: 1_000_000 });
 const logged: string[] = [];
 const log = {
   debug: (line: string) => logged.push(line),
@@ -99,6 +99,28 @@ describe("an id_token", () => {
       (c) => ({ ...c, nbf: seconds() + 60 }),
       /^JWT not active yet, now \d+, nbf \d+$/,
     ],
+    [
+      "of the future",
+      (c) => ({ ...c, iat: seconds() + 70 }),
+      /^JWT issued in the future, now \d+, iat \d+$/,
+    ],
+    [
+      "whose iat is no number",
+      (c) => ({ ...c, iat: "now" }),
+      /^JWT iat claim must be a JSON numeric value$/,
+    ],
+    ["for nobody", (c) => ({ ...c, aud: [] }), /^aud mismatch/],
+    [
+      "for an audience that begins like ours",
+      (c) => ({ ...c, aud: "gw " }),
+      /^aud mismatch, expected gw, got: gw $/,
+    ],
+    ["whose azp is a list", (c) => ({ ...c, azp: ["gw"] }), /^azp mismatch, got: \["gw"\]$/],
+    [
+      "whose nonce is a list",
+      (c) => ({ ...c, nonce: ["nonce-1"] }),
+      /^nonce mismatch, expected nonce-1, got: \["nonce-1"\]$/,
+    ],
     ["without exp", (c) => ({ ...c, exp: undefined }), /^missing required JWT property exp$/],
     [
       "whose exp is no number",
@@ -164,6 +186,47 @@ describe("an id_token", () => {
     expect(await refusal()).toMatchObject({
       kind: "refused",
       message: "unexpected JWT alg received, expected RS256, got: HS256",
+    });
+  });
+
+  test("that brings its own key is not believed by it", async () => {
+    const { publicKey, privateKey } = await generateKeyPair("RS256");
+    const jwk = await exportJWK(publicKey);
+    const headers: JWTHeaderParameters[] = [
+      { alg: "RS256", jwk },
+      { alg: "RS256", jwk, kid: hostile.publicJwk().kid ?? "" },
+      { alg: "RS256", jku: `${hostile.issuer}/other-keys`, kid: hostile.publicJwk().kid ?? "" },
+    ];
+    for (const header of headers) {
+      hostile.bend.sign = (claims) =>
+        new SignJWT(claims).setProtectedHeader(header).sign(privateKey);
+      expect(await refusal()).toMatchObject({
+        step: "id_token",
+        kind: "refused",
+        message: "failed to validate JWT signature",
+      });
+    }
+  });
+
+  test("whose header asks for what we do not know is not believed", async () => {
+    const header = { alg: "RS256", kid: "k1", crit: ["x"], x: 1 };
+    hostile.bend.tokens = (answer) => {
+      const [, claims, signature] = String(answer.id_token).split(".");
+      const changed = Buffer.from(JSON.stringify(header)).toString("base64url");
+      return { ...answer, id_token: `${changed}.${claims}.${signature}` };
+    };
+    expect((await refusal()).step).toBe("id_token");
+  });
+
+  test("of ten thousand groups is read, and of more refused", async () => {
+    const groups = Array.from({ length: 10_001 }, (_, n) => `00000000-0000-4000-8000-${n}`);
+    hostile.bend.claims = (claims) => ({ ...claims, groups: groups.slice(1) });
+    expect((await signIn()).identity.groups).toHaveLength(10_000);
+    hostile.bend.claims = (claims) => ({ ...claims, groups });
+    expect(await refusal()).toMatchObject({
+      step: "admission",
+      kind: "refused",
+      message: "the person is in more than 10000 groups",
     });
   });
 
@@ -269,7 +332,7 @@ describe("userinfo", () => {
     hostile.bend.userinfoAnswer = () => Response.json({ error: "server_error" }, { status: 500 });
     expect(await refusal(idp)).toMatchObject({
       step: "userinfo",
-      kind: "unavailable",
+      kind: "failed",
       message: "server_error",
     });
     hostile.bend.userinfoAnswer = () => new Response("<html>");

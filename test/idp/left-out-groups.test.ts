@@ -2,7 +2,7 @@
 // renewal. How Graph is asked is in entra-groups.test.ts.
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import type { OidcConfig } from "../../src/config/schema.ts";
-import { createEgress } from "../../src/http/egress.ts";
+import { egressFor } from "../support/egress.ts";
 import { discoverIdentityProvider } from "../../src/idp/provider.ts";
 import { graphError, graphGroups, startDirectories } from "../support/directories.ts";
 import { idpErrorOf, startHostileIdp, waysIn } from "../support/hostile-idp.ts";
@@ -11,7 +11,7 @@ import { oidcConfig, overage, rejection } from "../support/idp.ts";
 const hostile = await startHostileIdp();
 const directories = startDirectories();
 const { graph } = directories;
-const egress = createEgress({ allowLoopback: true, timeoutMs: 500, responseBytesMax: 1_000_000 });
+const egress = egressFor({ allowLoopback: true, timeoutMs: 500, responseBytesMax: 1_000_000 });
 const warnings: string[] = [];
 const log = { debug: () => {}, warn: (text: string) => warnings.push(text) };
 afterEach(() => {
@@ -113,7 +113,7 @@ describe.each(ways)("groups that the IdP left out, at %s,", (way, enter) => {
       graph.answer = () => graphError(status, "code");
       expect(await idpErrorOf(enter(idp))).toMatchObject({
         step: "directory",
-        kind: "unavailable",
+        kind: status < 429 ? "failed" : "unavailable",
       });
     }
   });

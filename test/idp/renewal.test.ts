@@ -1,12 +1,12 @@
 // Renewing at the IdP: what is a refusal, what is an outage, and what the IdP says now.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import type { OidcConfig } from "../../src/config/schema.ts";
-import { createEgress } from "../../src/http/egress.ts";
+import { egressFor } from "../support/egress.ts";
 import { discoverIdentityProvider, type IdentityProvider } from "../../src/idp/provider.ts";
 import { type HostileIdp, idpErrorOf, startHostileIdp } from "../support/hostile-idp.ts";
 import { oidcConfig } from "../support/idp.ts";
 
-const egress = createEgress({ allowLoopback: true, timeoutMs: 300, responseBytesMax: 100_000 });
+const egress = egressFor({ allowLoopback: true, timeoutMs: 300, responseBytesMax: 100_000 });
 const log = { debug: () => {}, warn: () => {} };
 
 let hostile: HostileIdp;
@@ -38,9 +38,10 @@ test("the identity is what the IdP says now, and the rotated refresh token comes
 });
 
 test("an IdP that does not rotate leaves the refresh token out or sends it again; neither is a new one", async () => {
+  const idp = await discover();
   for (const refresh_token of [undefined, "rt-0"]) {
     hostile.bend.tokens = (answer) => ({ ...answer, refresh_token });
-    expect(await provider.renew("rt-0")).not.toHaveProperty("refreshToken");
+    expect(await idp.renew("rt-0")).not.toHaveProperty("refreshToken");
   }
 });
 
@@ -100,28 +101,59 @@ describe("is refused", () => {
   });
 });
 
-describe("is unavailable, and signs nobody out,", () => {
-  const answers: [string, () => Response | Promise<Response>][] = [
-    ["500", () => Response.json({ error: "server_error" }, { status: 500 })],
-    ["503 with invalid_grant", () => Response.json({ error: "invalid_grant" }, { status: 503 })],
-    ["429", () => Response.json({ error: "slow_down" }, { status: 429 })],
-    ["invalid_client", () => Response.json({ error: "invalid_client" }, { status: 401 })],
-    ["unauthorized_client", () => Response.json({ error: "unauthorized_client" }, { status: 400 })],
+describe("signs nobody out", () => {
+  const answers: [string, "failed" | "unavailable", () => Response | Promise<Response>][] = [
+    ["500", "failed", () => Response.json({ error: "server_error" }, { status: 500 })],
+    ["500 without a word", "unavailable", () => new Response(null, { status: 500 })],
+    [
+      "503 with invalid_grant",
+      "unavailable",
+      () => Response.json({ error: "invalid_grant" }, { status: 503 }),
+    ],
+    [
+      "500 with invalid_grant",
+      "failed",
+      () => Response.json({ error: "invalid_grant" }, { status: 500 }),
+    ],
+    [
+      "429 with invalid_grant",
+      "unavailable",
+      () => Response.json({ error: "invalid_grant" }, { status: 429 }),
+    ],
+    ["200 with invalid_grant", "unavailable", () => Response.json({ error: "invalid_grant" })],
+    ["429", "unavailable", () => Response.json({ error: "slow_down" }, { status: 429 })],
+    ["invalid_client", "failed", () => Response.json({ error: "invalid_client" }, { status: 401 })],
+    [
+      "unauthorized_client",
+      "failed",
+      () => Response.json({ error: "unauthorized_client" }, { status: 400 }),
+    ],
     [
       "interaction_required",
+      "failed",
       () => Response.json({ error: "interaction_required" }, { status: 400 }),
     ],
-    ["403 with an empty body", () => new Response(null, { status: 403 })],
-    ["204", () => new Response(null, { status: 204 })],
-    ["HTML", () => new Response("<html>", { headers: { "content-type": "text/html" } })],
-    ["cut JSON", () => new Response('{"access_token":')],
-    ["an endless answer", () => new Response("x".repeat(200_000))],
-    ["a redirect", () => Response.redirect("/elsewhere")],
-    ["silence", () => Bun.sleep(2_000).then(() => new Response())],
+    ["403 with an empty body", "unavailable", () => new Response(null, { status: 403 })],
+    ["400 in HTML", "unavailable", () => new Response("invalid_grant", { status: 400 })],
+    [
+      "a list that names invalid_grant",
+      "unavailable",
+      () => Response.json([{ error: "invalid_grant" }], { status: 400 }),
+    ],
+    ["204", "unavailable", () => new Response(null, { status: 204 })],
+    [
+      "HTML",
+      "unavailable",
+      () => new Response("<html>", { headers: { "content-type": "text/html" } }),
+    ],
+    ["cut JSON", "unavailable", () => new Response('{"access_token":')],
+    ["an endless answer", "unavailable", () => new Response("x".repeat(200_000))],
+    ["a redirect", "unavailable", () => Response.redirect("/elsewhere")],
+    ["silence", "unavailable", () => Bun.sleep(2_000).then(() => new Response())],
   ];
-  test.each(answers)("when the token endpoint answers with %s", async (_, answer) => {
+  test.each(answers)("when the token endpoint answers with %s", async (_, kind, answer) => {
     hostile.bend.tokenAnswer = answer;
-    expect(await failure()).toMatchObject({ step: "token_endpoint", kind: "unavailable" });
+    expect(await failure()).toMatchObject({ step: "token_endpoint", kind });
   });
 
   test("when an id_token cannot be believed", async () => {

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import type { OidcConfig } from "../../src/config/schema.ts";
-import { createEgress } from "../../src/http/egress.ts";
+import { egressFor } from "../support/egress.ts";
 import { discoverIdentityProvider, type IdentityProvider } from "../../src/idp/provider.ts";
 import {
   attempt,
@@ -13,7 +13,7 @@ import {
 } from "../support/hostile-idp.ts";
 import { oidcConfig, rejection, startOidcProvider } from "../support/idp.ts";
 
-const egress = createEgress({ allowLoopback: true, timeoutMs: 5_000, responseBytesMax: 1_000_000 });
+const egress = egressFor({ allowLoopback: true, timeoutMs: 5_000, responseBytesMax: 1_000_000 });
 const log = { debug: () => {}, warn: () => {} };
 
 let hostile: HostileIdp;
@@ -111,7 +111,7 @@ describe("the authorization request", () => {
       ["code_challenge_method", "S256"],
       ["response_mode", "query"],
     ]);
-    expect(idp.authorizationOrigin).toBe(hostile.issuer);
+    expect(idp.authorizationOrigin()).toBe(hostile.issuer);
   });
 
   test("keeps the query that the IdP's endpoint already has", async () => {
@@ -145,12 +145,30 @@ describe("the callback", () => {
     expect(hostile.seen.tokenRequests).toEqual([]);
   });
 
+  test("is refused with an empty iss, whatever the IdP promises", async () => {
+    expect(await redeemWith({ iss: "" })).toMatchObject({
+      step: "authorization",
+      kind: "refused",
+      message: `iss mismatch, expected ${hostile.issuer}, got: `,
+    });
+  });
+
   test("is refused without iss when the IdP promises one", async () => {
     hostile.bend.discoveryAnswer = (document) =>
       Response.json({ ...document, authorization_response_iss_parameter_supported: true });
     const idp = await discover();
-    hostile.bend.callback = { iss: "" };
-    expect(await refusal(idp)).toMatchObject({ step: "authorization", kind: "refused" });
+    const callback = hostile.authorize(await idp.authorizationUrl(attempt));
+    const withIss = new URLSearchParams(callback);
+    callback.delete("iss");
+    expect(await idpErrorOf(idp.redeem(callback, attempt))).toMatchObject({
+      step: "authorization",
+      kind: "refused",
+      message: 'response parameter "iss" (issuer) missing',
+    });
+    expect(hostile.seen.tokenRequests).toEqual([]);
+    expect((await idp.redeem(withIss, attempt)).identity.sub).toBe("ada");
+    // An IdP that promises nothing may leave it out.
+    expect((await provider.redeem(callback, attempt)).identity.sub).toBe("ada");
   });
 
   test("is refused with another state, and the state is not told", async () => {
@@ -220,10 +238,16 @@ describe("the token request", () => {
 
   test.each([
     [400, { error: "invalid_grant", error_description: "desc" }, "invalid_grant (desc)", "refused"],
-    [500, { error: "invalid_grant" }, "invalid_grant", "unavailable"],
-    [500, { error: "server_error" }, "server_error", "unavailable"],
-    [401, { error: "invalid_client" }, "invalid_client", "unavailable"],
+    [403, { error: "invalid_grant" }, "invalid_grant", "refused"],
+    [500, { error: "invalid_grant" }, "invalid_grant", "failed"],
+    [500, { error: "server_error" }, "server_error", "failed"],
+    [401, { error: "invalid_client" }, "invalid_client", "failed"],
+    [429, { error: "invalid_grant" }, "invalid_grant", "unavailable"],
+    [400, { error: "temporarily_unavailable" }, "temporarily_unavailable", "unavailable"],
+    [503, { error: "server_error" }, "server_error", "unavailable"],
+    [400, "<html>", "expected 200 OK, got: 400", "unavailable"],
     [502, "<html>", "expected 200 OK, got: 502", "unavailable"],
+    [504, "", "expected 200 OK, got: 504", "unavailable"],
     [200, "<html>", "the token endpoint's answer is not a JSON object", "unavailable"],
     [200, { token_type: "Bearer" }, '"response" body "access_token" property', "unavailable"],
   ])("answered with %p %j fails as %p, %s", async (status, body, message, kind) => {

@@ -8,7 +8,15 @@ import { type Attempt, attemptOn, type Route, type Send } from "../../src/infere
 import { createHealth } from "../../src/inference/health.ts";
 import { flushLog, setLogDescriptor, setLogLevel, stderr } from "../../src/log.ts";
 import { PrincipalUnfitError } from "../../src/upstream/upstream.ts";
-import { answered, clientGone, noAnswer, refused, routeTo, stoppedClock } from "./attempts.ts";
+import {
+  answered,
+  answerOf,
+  clientGone,
+  noAnswer,
+  refused,
+  routeTo,
+  stoppedClock,
+} from "./attempts.ts";
 
 const settings = {
   unhealthy_after: 3,
@@ -410,3 +418,56 @@ function loggedBy(work: () => void): string[] {
     rmSync(directory, { recursive: true });
   }
 }
+
+describe("streams that break off", () => {
+  const streams: Attempt = {
+    outcome: "answered",
+    answer: answerOf(new Response("", { headers: { "content-type": "text/event-stream" } })),
+  };
+  /** Streams that begin, and end so. */
+  function run({ come, health }: ReturnType<typeof scene>, ...wholes: boolean[]): void {
+    for (const isWhole of wholes) {
+      come(streams);
+      health.streamOver(a, isWhole);
+    }
+  }
+
+  test("set aside as many failures do, although each began well", () => {
+    const each = scene();
+    run(each, false, false);
+    expect(each.state()).toBe("healthy");
+    run(each, false);
+    expect(each.state()).toBe("set aside");
+  });
+
+  test("are forgotten when one ends well, and not when a whole answer does", () => {
+    const each = scene();
+    run(each, false, false, true, false, false);
+    each.come(answered());
+    expect(each.state()).toBe("healthy");
+    run(each, false);
+    expect(each.state()).toBe("set aside");
+  });
+
+  test("of a time before it was set aside make nothing longer", () => {
+    const each = scene();
+    run(each, false, false, false);
+    const ms = waitUntilDue(each);
+    run(each, false, false, false);
+    const other = scene();
+    run(other, false, false, false);
+    other.health.streamOver(a, false);
+    expect(waitUntilDue(other)).toBe(ms);
+  });
+
+  test("set it aside at once when it is back, and for twice as long, until one ends well", () => {
+    const each = scene();
+    run(each, false, false, false);
+    const first = waitUntilDue(each);
+    run(each, false);
+    expect(each.state()).toBe("set aside");
+    expect(waitUntilDue(each)).toBe(2 * first);
+    run(each, true, false, false, false);
+    expect(waitUntilDue(each)).toBe(first);
+  });
+});

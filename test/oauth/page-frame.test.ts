@@ -7,6 +7,7 @@ import {
   approvalPage,
   codeEntryPage,
   deniedPage,
+  interruptedPage,
   landingPage,
   type Page,
   signedInPage,
@@ -33,6 +34,7 @@ const every: Record<string, Page> = {
   denied: deniedPage(),
   signedIn: signedInPage(),
   failed: signInFailedPage({ message: signInFailures.notCompleted }),
+  interrupted: interruptedPage({ userCode: "FCDS-GFNB" }),
   landing,
 };
 

@@ -4,6 +4,7 @@ import {
   approvalPage,
   codeEntryPage,
   deniedPage,
+  interruptedPage,
   landingPage,
   type Page,
   refusals,
@@ -156,6 +157,14 @@ describe("the last pages", () => {
     expect(textOf(deniedPage())).toContain(
       "You stopped this sign-in. No access was granted, and the code is no longer valid.",
     );
+  });
+
+  test("of an interrupted sign-in say that nothing is lost, and lead back with the code", () => {
+    const page = interruptedPage({ userCode: 'A"<b>' });
+    expect(textOf(page)).toContain("Nothing is lost: your device still waits");
+    expect(page.html).toContain(`<form method="get" action="/device">`);
+    expect(page.html).toContain(`name="user_code" value="A&quot;&lt;b&gt;"`);
+    expect(interruptedPage({}).html).not.toContain("user_code");
   });
 
   test.each(Object.values(signInFailures))(

@@ -21,6 +21,7 @@ const samples: Sample[] = [
   "denied",
   "signedIn",
   "failed",
+  "interrupted",
   "landing",
 ];
 

@@ -3,6 +3,7 @@ import {
   approvalPage,
   codeEntryPage,
   deniedPage,
+  interruptedPage,
   landingPage,
   refusals,
   signedInPage,
@@ -47,6 +48,7 @@ export function samplePages(identityProviderOrigin: string) {
     denied: deniedPage(),
     signedIn: signedInPage(),
     failed: signInFailedPage({ message: signInFailures.otherBrowser }),
+    interrupted: interruptedPage({ userCode: "FCDS-GFNB" }),
     landing: landingPage({
       publicUrl: "https://claude-gateway.corp.example.com",
       identityProviderHost: "login.example.com",

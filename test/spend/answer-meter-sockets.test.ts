@@ -5,7 +5,6 @@ import type { Socket } from "bun";
 import { connect } from "node:net";
 import { meterAnswer } from "../../src/spend/answer-meter.ts";
 import type { Metered } from "../../src/spend/usage.ts";
-import { passThrough } from "../../src/upstream/answer/pass-through.ts";
 import { estimateOf, toldOf } from "./metered.ts";
 
 const inputTokensEstimate = 7;
@@ -41,7 +40,7 @@ function gateway(meter: (response: Response) => Response | Promise<Response>) {
         method: "POST",
         signal: request.signal,
       });
-      return meter(passThrough(sent));
+      return meter(new Response(sent.body, { headers: sent.headers }));
     },
     error: () => new Response("failed", { status: 500 }),
   });

@@ -5,12 +5,13 @@ import { createRoleSessions } from "../../src/upstream/aws/assume-role.ts";
 import { createBedrock } from "../../src/upstream/aws/bedrock.ts";
 import { type Dialect, nothingOmitted } from "../../src/upstream/exchange.ts";
 import { createMantle } from "../../src/upstream/aws/mantle.ts";
+import { fetchAsEnvironment } from "./egress.ts";
 import { outboundCall } from "./cloud-api.ts";
 import { roleArn, sourceKeys } from "./sts.ts";
 
 const [kind, ...regions] = process.argv.slice(2);
 const outbound = outboundCall({ model: "m" });
-const options = { userAgent: "gateway/1", now: Date.now };
+const options = { userAgent: "gateway/1", now: Date.now, fetch: fetchAsEnvironment };
 const settings = (region: string) => ({
   name: "aws",
   region,
@@ -26,7 +27,12 @@ const askings: Record<string, (region: string) => Promise<unknown>> = {
   sts(region) {
     const source = { get: () => Promise.resolve(sourceKeys), refused: () => undefined };
     const role = { role_arn: roleArn };
-    const sessionOf = createRoleSessions(role, source, { owner: "aws", region, now: Date.now });
+    const sessionOf = createRoleSessions(role, source, {
+      owner: "aws",
+      region,
+      now: Date.now,
+      fetch: fetchAsEnvironment,
+    });
     return sessionOf(outbound.principal).get();
   },
   bedrock: async (region) =>

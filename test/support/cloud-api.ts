@@ -5,7 +5,7 @@ import type { OutboundCall } from "../../src/upstream/upstream.ts";
 export type CloudApi = {
   url: string;
   seen: { path: string; headers: Headers; body: string }[];
-  /** A well-formed Messages answer when not set. */
+  /** What is both a message and a count, well-formed, when not set. */
   answer: (request: Request) => Response;
   stop(): Promise<void>;
 };
@@ -28,7 +28,7 @@ export function startCloudApi(): CloudApi {
   const api: CloudApi = {
     url: `http://127.0.0.1:${web.port}`,
     seen: [],
-    answer: () => Response.json({ type: "message", content: [] }),
+    answer: () => Response.json({ type: "message", content: [], input_tokens: 1 }),
     stop: () => web.stop(true),
   };
   return api;

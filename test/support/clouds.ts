@@ -7,7 +7,7 @@ import { eventStream, type Seen } from "./scene.ts";
 export type Behaviour = "answers" | "breaks off" | 400 | 429 | 500;
 
 /** Words that must stay between the provider and the operator. */
-export const secretText = "arn:aws:iam::123456789012:role/gateway in project example-prod";
+const secretText = "arn:aws:iam::123456789012:role/gateway in project example-prod";
 
 export const messageEvents = [
   {

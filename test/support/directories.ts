@@ -1,7 +1,8 @@
 // Google's directory with its token endpoint, and Microsoft Graph, each on a local server that a test can bend; and an egress
 // that finds them under the names of the real ones.
 import { jwtVerify, type JWTHeaderParameters, type JWTPayload } from "jose";
-import { createEgress, type Egress } from "../../src/http/egress.ts";
+import type { Egress } from "../../src/http/egress.ts";
+import { egressFor } from "./egress.ts";
 import { publicKey } from "./google.ts";
 
 export type Question = { url: URL; authorization: string | null };
@@ -161,7 +162,7 @@ export function graphGroups(...ids: string[]): Member[] {
 
 /** A real egress with short time-outs that reaches these hosts at local servers, and no others. */
 export function egressTo(hosts: Record<string, string>): Egress {
-  const egress = createEgress({ allowLoopback: true, timeoutMs: 500, responseBytesMax: 1_000_000 });
+  const egress = egressFor({ allowLoopback: true, timeoutMs: 500, responseBytesMax: 1_000_000 });
   return {
     async fetch(url, init) {
       const { origin, pathname, search } = new URL(url);

@@ -1,6 +1,7 @@
 // Frames of AWS event streams as AWS's own encoder writes them, and what a reader makes of them.
 import { EventStreamCodec } from "@smithy/eventstream-codec";
-import { type EventReader, UpstreamStreamError } from "../../src/upstream/answer/event-relay.ts";
+import type { EventReader } from "../../src/upstream/answer/event-relay.ts";
+import { UpstreamStreamError } from "../../src/upstream/answer/stream-error.ts";
 
 type HeaderValues = Parameters<EventStreamCodec["encode"]>[0]["headers"];
 

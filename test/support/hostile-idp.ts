@@ -10,12 +10,14 @@ export type Bend = {
   claims: (claims: Record<string, unknown>) => Record<string, unknown>;
   /** Signs the id_token some other way. */
   sign: ((claims: Record<string, unknown>) => string | Promise<string>) | undefined;
+  /** What the token endpoint waits for before it does its work. */
+  beforeTokens: (() => Promise<void>) | undefined;
   /** Fields of the token answer, made from the right ones. */
   tokens: (answer: Record<string, unknown>) => Record<string, unknown>;
   /** Whole answers instead of the right ones. */
   tokenAnswer: (() => Response | Promise<Response>) | undefined;
-  userinfoAnswer: (() => Response) | undefined;
-  jwksAnswer: (() => Response) | undefined;
+  userinfoAnswer: (() => Response | Promise<Response>) | undefined;
+  jwksAnswer: (() => Response | Promise<Response>) | undefined;
   discoveryAnswer: ((document: Record<string, unknown>) => Response) | undefined;
   /** Parameters of the callback, after the right ones. */
   callback: Record<string, string>;
@@ -24,6 +26,7 @@ export type Bend = {
 const straight: Bend = {
   claims: (claims) => claims,
   sign: undefined,
+  beforeTokens: undefined,
   tokens: (answer) => answer,
   tokenAnswer: undefined,
   userinfoAnswer: undefined,
@@ -40,6 +43,8 @@ export type HostileIdp = {
   straighten(): void;
   /** The public key that id_tokens are now signed with. */
   publicJwk(): JWK;
+  /** These claims signed by its key, which is called something else, or nothing. */
+  signAs(kid: string | undefined, claims: Record<string, unknown>): Promise<string>;
   /** From now on another key signs and is published, under a new kid. */
   rotateKey(): Promise<void>;
   /** What was asked since `straighten`: forms of the token endpoint with the Authorization header, and counts. */
@@ -47,9 +52,13 @@ export type HostileIdp = {
     tokenRequests: { form: URLSearchParams; authorization: string | null }[];
     jwks: number;
     userinfo: number;
+    discovery: number;
   };
   /** Signs `ada` in without asking; the callback's parameters. */
   authorize(authorizationUrl: URL): URLSearchParams;
+  /** Nobody listens on its port any more, until `comeBack`. */
+  goAway(): Promise<void>;
+  comeBack(): void;
   close(): Promise<void>;
 };
 
@@ -58,13 +67,15 @@ export async function startHostileIdp(algorithm = "RS256"): Promise<HostileIdp> 
   let serial = 0;
   let key = await newKey(algorithm, ++serial);
   const nonces = new Map<string, string>();
-  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: answer });
-  const issuer = `http://127.0.0.1:${server.port}`;
+  let server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: answer });
+  const port = server.port ?? 0;
+  const issuer = `http://127.0.0.1:${port}`;
 
   async function answer(request: Request): Promise<Response> {
     const { bend, seen } = idp;
     switch (new URL(request.url).pathname) {
       case "/.well-known/openid-configuration": {
+        seen.discovery++;
         const document = discoveryDocument(issuer);
         return bend.discoveryAnswer?.(document) ?? Response.json(document);
       }
@@ -74,6 +85,7 @@ export async function startHostileIdp(algorithm = "RS256"): Promise<HostileIdp> 
       case "/token": {
         const form = new URLSearchParams(await request.text());
         seen.tokenRequests.push({ form, authorization: request.headers.get("authorization") });
+        await bend.beforeTokens?.();
         return bend.tokenAnswer?.() ?? Response.json(bend.tokens(await tokensFor(form)));
       }
       case "/userinfo":
@@ -112,12 +124,13 @@ export async function startHostileIdp(algorithm = "RS256"): Promise<HostileIdp> 
     clientId,
     clientSecret,
     bend: { ...straight },
-    seen: { tokenRequests: [], jwks: 0, userinfo: 0 },
+    seen: { tokenRequests: [], jwks: 0, userinfo: 0, discovery: 0 },
     straighten() {
       idp.bend = { ...straight };
-      idp.seen = { tokenRequests: [], jwks: 0, userinfo: 0 };
+      idp.seen = { tokenRequests: [], jwks: 0, userinfo: 0, discovery: 0 };
     },
     publicJwk: () => key.publicJwk,
+    signAs: (kid, claims) => signed(claims, { ...key, kid }, algorithm),
     async rotateKey() {
       key = await newKey(algorithm, ++serial);
     },
@@ -131,6 +144,10 @@ export async function startHostileIdp(algorithm = "RS256"): Promise<HostileIdp> 
         iss: issuer,
         ...idp.bend.callback,
       });
+    },
+    goAway: () => server.stop(true),
+    comeBack() {
+      server = Bun.serve({ port, hostname: "127.0.0.1", fetch: answer });
     },
     close: () => server.stop(true),
   };
@@ -148,7 +165,7 @@ function discoveryDocument(issuer: string): Record<string, unknown> {
   };
 }
 
-type SigningKey = { kid: string; privateKey: CryptoKey; publicJwk: JWK };
+type SigningKey = { kid: string | undefined; privateKey: CryptoKey; publicJwk: JWK };
 
 async function newKey(algorithm: string, serial: number): Promise<SigningKey> {
   const { publicKey, privateKey } = await generateKeyPair(algorithm);
@@ -166,7 +183,7 @@ function signed(
   algorithm: string,
 ): Promise<string> {
   return new SignJWT(claims)
-    .setProtectedHeader({ alg: algorithm, kid: key.kid })
+    .setProtectedHeader({ alg: algorithm, ...(key.kid !== undefined && { kid: key.kid }) })
     .sign(key.privateKey);
 }
 

@@ -89,6 +89,8 @@ export type OidcProvider = {
 /** The real OpenID provider, with its development pages, refresh tokens and a `groups` claim in scope `groups`. */
 export async function startOidcProvider(options: {
   redirectUris: string[];
+  /** Other metadata of the client (OpenID Connect Registration §2). */
+  client?: Record<string, unknown>;
   /** Further fields of the discovery document. */
   discovery?: Record<string, unknown>;
   /** False: a refresh token serves again and again, as Google's and Entra's do. */
@@ -107,6 +109,7 @@ export async function startOidcProvider(options: {
           redirect_uris: options.redirectUris,
           grant_types: ["authorization_code", "refresh_token"],
           response_types: ["code"],
+          ...options.client,
         },
       ],
       scopes: ["openid", "offline_access", "email", "profile", "groups"],

@@ -4,6 +4,7 @@ import { createAnthropicGoogleCloud } from "../../src/upstream/google/anthropic-
 import { nothingOmitted } from "../../src/upstream/exchange.ts";
 import { createFoundry } from "../../src/upstream/azure/foundry.ts";
 import { createVertex } from "../../src/upstream/google/vertex.ts";
+import { fetchAsEnvironment } from "./egress.ts";
 import { outboundCall } from "./cloud-api.ts";
 
 const creators = {
@@ -15,7 +16,11 @@ const creators = {
 const statuses: number[] = [];
 for (const config of JSON.parse(process.argv[2] ?? "")) {
   const create = creators[config.provider as keyof typeof creators];
-  const { exchange } = create(config, { userAgent: "gateway/1", now: Date.now });
+  const { exchange } = create(config, {
+    userAgent: "gateway/1",
+    now: Date.now,
+    fetch: fetchAsEnvironment,
+  });
   const call = outboundCall({ model: "claude-opus-5" });
   const answer = await exchange(call, nothingOmitted, new AbortController().signal);
   statuses.push(answer.status);

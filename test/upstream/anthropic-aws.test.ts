@@ -4,6 +4,7 @@ import type { UpstreamOf } from "../../src/config/schema.ts";
 import { createAnthropicAws } from "../../src/upstream/aws/anthropic-aws.ts";
 import { CredentialError } from "../../src/upstream/credential.ts";
 import { nothingOmitted } from "../../src/upstream/exchange.ts";
+import { fetchHere } from "../support/egress.ts";
 import { clearAwsEnvironment } from "../support/aws-environment.ts";
 import { outboundCall, startCloudApi } from "../support/cloud-api.ts";
 import { rejection } from "../support/idp.ts";
@@ -44,7 +45,7 @@ async function sent(
   outbound: ReturnType<typeof outboundCall>,
   { auth = settings.auth, omit = nothingOmitted } = {},
 ) {
-  const options = { userAgent: "gateway/1", now: Date.now };
+  const options = { userAgent: "gateway/1", now: Date.now, fetch: fetchHere };
   const { exchange } = createAnthropicAws({ ...settings, auth }, options);
   await exchange(outbound, omit, AbortSignal.timeout(5_000));
   return api.seen.at(-1) ?? expect.unreachable();

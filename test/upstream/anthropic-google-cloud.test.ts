@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { UpstreamOf } from "../../src/config/schema.ts";
 import { createAnthropicGoogleCloud } from "../../src/upstream/google/anthropic-google-cloud.ts";
 import { nothingOmitted } from "../../src/upstream/exchange.ts";
+import { fetchHere } from "../support/egress.ts";
 import { outboundCall, startCloudApi } from "../support/cloud-api.ts";
 import { startGoogle, writeFederation } from "../support/google.ts";
 import { rejection } from "../support/idp.ts";
@@ -40,7 +41,10 @@ const settings: Settings = {
   compatibility: { learn: false },
 };
 const platform = (auth: Settings["auth"] = settings.auth) =>
-  createAnthropicGoogleCloud({ ...settings, auth }, { userAgent: "gateway/1", now: Date.now });
+  createAnthropicGoogleCloud(
+    { ...settings, auth },
+    { userAgent: "gateway/1", now: Date.now, fetch: fetchHere },
+  );
 const call = {
   model: "claude-opus-5",
   max_tokens: 16,

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { UpstreamOf } from "../../src/config/schema.ts";
 import { createAnthropicUpstream } from "../../src/upstream/anthropic/anthropic.ts";
 import { CredentialError } from "../../src/upstream/credential.ts";
+import { fetchHere } from "../support/egress.ts";
 import { type CloudApi, outboundCall, startCloudApi } from "../support/cloud-api.ts";
 
 let api: CloudApi;
@@ -27,7 +28,12 @@ function upstream(changes: Partial<UpstreamOf<"anthropic">> = {}) {
       forward_user_identity: false,
       ...changes,
     },
-    { userAgent: "gw/1", ttfbMs: { streamed: 1_000, whole: 1_000 }, now: Date.now },
+    {
+      userAgent: "gw/1",
+      ttfbMs: { streamed: 1_000, whole: 1_000 },
+      now: Date.now,
+      fetch: fetchHere,
+    },
   );
 }
 
@@ -131,7 +137,10 @@ describe("a federated upstream", () => {
       if (url.endsWith("/v1/oauth/token"))
         return Response.json({ access_token: `at-${++issued}`, expires_in: 3600 });
       const bearer = headers.get("authorization")?.replace("Bearer ", "") ?? "";
-      return Response.json({ said: bearer }, { status: revoked.includes(bearer) ? 401 : 200 });
+      return Response.json(
+        { type: "message", input_tokens: 1, said: bearer },
+        { status: revoked.includes(bearer) ? 401 : 200 },
+      );
     };
   });
   afterEach(() => rmSync(directory, { recursive: true }));
@@ -240,7 +249,7 @@ describe("with forward_user_identity", () => {
   });
 
   test.each([200, 400, 401, 403, 500, 529])("a %d is not final", async (status) => {
-    api.answer = () => new Response(null, { status });
+    api.answer = () => Response.json({ type: "message" }, { status });
     expect(await forwarding().send(call({ principal: ada }), signal)).not.toHaveProperty("final");
   });
 });

@@ -11,6 +11,7 @@ import type { Principal } from "../../src/session.ts";
 import type { AwsKeys } from "../../src/upstream/aws/credentials.ts";
 import { type Credential, CredentialError } from "../../src/upstream/credential.ts";
 import { PrincipalUnfitError } from "../../src/upstream/upstream.ts";
+import { fetchHere } from "../support/egress.ts";
 import { clearAwsEnvironment } from "../support/aws-environment.ts";
 import { rejection } from "../support/idp.ts";
 import { awsHostsAsked } from "../support/proxy.ts";
@@ -32,6 +33,7 @@ const createSessions = (
   by = source,
 ) =>
   createRoleSessions({ role_arn: roleArn, ...role }, by, {
+    fetch: fetchHere,
     owner: "upstream 'bedrock'",
     region: stsRegion,
     now: () => nowMs,

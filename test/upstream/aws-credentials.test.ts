@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createAwsCredential } from "../../src/upstream/aws/credentials.ts";
 import { CredentialError } from "../../src/upstream/credential.ts";
+import { fetchHere } from "../support/egress.ts";
 import { clearAwsEnvironment } from "../support/aws-environment.ts";
 import { rejection } from "../support/idp.ts";
 import { roleArn, startSts, webIdentity } from "../support/sts.ts";
@@ -36,7 +37,7 @@ const containerKeys = () =>
 
 let nowMs = Date.now();
 const credentialOf = (auth: Parameters<typeof createAwsCredential>[0] = {}) =>
-  createAwsCredential(auth, { owner: "upstream 'bedrock'", now: () => nowMs });
+  createAwsCredential(auth, { owner: "upstream 'bedrock'", now: () => nowMs, fetch: fetchHere });
 
 function inContainer(): void {
   process.env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = new URL(

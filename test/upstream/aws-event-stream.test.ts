@@ -4,7 +4,7 @@ import { crc32 } from "node:zlib";
 import { Int64 } from "@smithy/eventstream-codec";
 import * as fc from "fast-check";
 import { createFrameReader } from "../../src/upstream/aws/event-stream.ts";
-import { UpstreamStreamError } from "../../src/upstream/answer/event-relay.ts";
+import { UpstreamStreamError } from "../../src/upstream/answer/stream-error.ts";
 import { encode, splitAt } from "../support/frames.ts";
 
 type Read = {
@@ -98,10 +98,10 @@ describe("frames", () => {
   });
 
   test("of some megabytes are read in chunks as the network has them", () => {
-    const large = encode(headers, Buffer.alloc(5 * 1024 * 1024, "x"));
+    const large = encode(headers, Buffer.alloc(3 * 1024 * 1024, "x"));
     const offsets = Array.from({ length: large.length / 16_384 }, (_, index) => index * 16_384);
     const { frames, broke } = readFrames(splitAt(large, offsets));
-    expect(frames.map((each) => each.payload.length)).toEqual([5 * 1024 * 1024]);
+    expect(frames.map((each) => each.payload.length)).toEqual([3 * 1024 * 1024]);
     expect(broke).toBeUndefined();
   });
 });
@@ -143,7 +143,7 @@ describe("a damaged frame", () => {
   });
 
   const lengths: [string, number, number, string][] = [
-    ["more than 16 MiB", 16 * 1024 * 1024 + 1, 0, "it is 16777217 bytes long"],
+    ["more than 4 MiB", 4 * 1024 * 1024 + 1, 0, "it is 4194305 bytes long"],
     ["more than any number of bytes", 2 ** 32 - 1, 0, "it is 4294967295 bytes long"],
     ["less than a frame has", 15, 0, "its headers do not fit in it"],
     ["nothing", 0, 0, "its headers do not fit in it"],
@@ -153,8 +153,8 @@ describe("a damaged frame", () => {
     expect(readFrames([preludeOf(total, ofHeaders)]).broke).toBe(damage + why);
   });
 
-  test("of 16 MiB at most is awaited", () => {
-    expect(readFrames([preludeOf(16 * 1024 * 1024, 0)]).broke).toBe("ended inside an event");
+  test("of 4 MiB at most is awaited", () => {
+    expect(readFrames([preludeOf(4 * 1024 * 1024, 0)]).broke).toBe("ended inside an event");
   });
 
   const blocks: [string, number[]][] = [

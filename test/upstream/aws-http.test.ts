@@ -1,6 +1,7 @@
 // How the AWS SDK's clients reach AWS: their requests as they arrive, and when one is given up.
 import { afterAll, beforeEach, expect, test } from "bun:test";
 import { createSdkRequestHandler } from "../../src/upstream/aws/sdk-http.ts";
+import { fetchHere } from "../support/egress.ts";
 import { startCloudApi } from "../support/cloud-api.ts";
 import { rejection } from "../support/idp.ts";
 
@@ -24,8 +25,12 @@ const request = {
 
 test("a request arrives with its method, path, query, headers and body", async () => {
   const query = { role_name: "a b", tag: ["x", "y"], flag: null };
-  await createSdkRequestHandler(never).handle({ ...request, query });
-  await createSdkRequestHandler(never).handle({ ...request, method: "POST", body: "Action=A" });
+  await createSdkRequestHandler(fetchHere, never).handle({ ...request, query });
+  await createSdkRequestHandler(fetchHere, never).handle({
+    ...request,
+    method: "POST",
+    body: "Action=A",
+  });
   expect(api.seen.map(({ path, body }) => [path, body])).toEqual([
     ["GET /federation/credentials?role_name=a+b&tag=x&tag=y&flag=", ""],
     ["POST /federation/credentials", "Action=A"],
@@ -34,7 +39,7 @@ test("a request arrives with its method, path, query, headers and body", async (
 });
 
 test("an answer of any status is the SDK's to read", async () => {
-  const { response } = await createSdkRequestHandler(never).handle(request);
+  const { response } = await createSdkRequestHandler(fetchHere, never).handle(request);
   expect(response.statusCode).toBe(403);
   expect(response.headers).toMatchObject({ "x-amzn-errortype": "No" });
   expect(Buffer.from(response.body).toString()).toBe("keys");
@@ -47,7 +52,7 @@ test("a request is given up with the signal, and none is begun after it", async 
     fetch: () => new Promise<Response>(() => undefined),
   });
   const abort = new AbortController();
-  const handler = createSdkRequestHandler(abort.signal);
+  const handler = createSdkRequestHandler(fetchHere, abort.signal);
   const pending = rejection(handler.handle({ ...request, port: Number(silent.port) }));
   abort.abort();
   expect((await pending).name).toBe("AbortError");

@@ -1,6 +1,7 @@
 // Which answers of AWS's say that the keys are no longer good, so that the next request goes with others.
 import { afterAll, beforeEach, expect, test } from "bun:test";
 import { sendSigned } from "../../src/upstream/aws/post.ts";
+import { fetchHere } from "../support/egress.ts";
 import { outboundCall, startCloudApi } from "../support/cloud-api.ts";
 import { rejection } from "../support/idp.ts";
 
@@ -20,7 +21,7 @@ const send = (sign?: () => Promise<never>) => {
     refused: () => void (refusals += 1),
   });
   const request = { url: new URL("/a", api.url), headers: new Headers(), body: Buffer.from("{}") };
-  return sendSigned(sign ?? signed, request, outbound, AbortSignal.timeout(5_000));
+  return sendSigned(fetchHere, sign ?? signed, request, outbound, AbortSignal.timeout(5_000));
 };
 
 const coral = "http://internal.amazon.com/coral/com.amazon.coral.service/";

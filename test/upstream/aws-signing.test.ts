@@ -11,6 +11,7 @@ import {
 } from "../../src/upstream/aws/signing.ts";
 import { CredentialError } from "../../src/upstream/credential.ts";
 import { PrincipalUnfitError } from "../../src/upstream/upstream.ts";
+import { fetchHere } from "../support/egress.ts";
 import { clearAwsEnvironment } from "../support/aws-environment.ts";
 import { rejection } from "../support/idp.ts";
 import {
@@ -58,6 +59,7 @@ const signerOf = (
     region: stsRegion,
     service: "bedrock",
     now: Date.now,
+    fetch: fetchHere,
     ...options,
   });
 
@@ -67,7 +69,7 @@ async function send(
   { path = "/model/m/invoke", headers = {}, body = text("{}") } = {},
 ): Promise<ArrivedRequest> {
   const request = { url: new URL(path, aws.url), headers: new Headers(headers), body };
-  await sendSigned(sign, request, { principal: ada }, AbortSignal.timeout(5_000));
+  await sendSigned(fetchHere, sign, request, { principal: ada }, AbortSignal.timeout(5_000));
   const last = arrived.at(-1);
   if (last === undefined) throw new Error("nothing arrived");
   return last;

@@ -4,6 +4,7 @@ import { createSecretSigner } from "../../src/upstream/aws/signing.ts";
 import { createBedrockCount } from "../../src/upstream/aws/bedrock-count.ts";
 import { nothingOmitted, UnsupportedCallError } from "../../src/upstream/exchange.ts";
 import { PrincipalUnfitError } from "../../src/upstream/upstream.ts";
+import { fetchHere } from "../support/egress.ts";
 import { outboundCall, startCloudApi } from "../support/cloud-api.ts";
 import { rejection } from "../support/idp.ts";
 
@@ -22,6 +23,7 @@ function openCount(changes: Partial<Parameters<typeof createBedrockCount>[0]> = 
     base: `${api.url}/proxy`,
     name: "bedrock",
     userAgent: "gateway/1",
+    fetch: fetchHere,
     fixed: { "x-team": "a" },
     sign: createSecretSigner("authorization", "Bearer key"),
     now: () => nowMs,

@@ -1,6 +1,7 @@
 // What becomes of the frames of a Bedrock answer: events as they are elsewhere, and every way for a stream to end badly.
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
+import { UpstreamStreamError } from "../../src/upstream/answer/stream-error.ts";
 import { createBedrockEventReader } from "../../src/upstream/aws/bedrock-events.ts";
 import { chunkHolding, chunkOf, encode, exceptionOf, readAll, splitAt } from "../support/frames.ts";
 
@@ -130,23 +131,53 @@ describe("the stream", () => {
     [
       "an exception",
       exceptionOf("throttlingException", "arn:aws:1 is busy"),
-      'throttlingException {"message":"arn:aws:1 is busy"}',
+      "told an error: throttlingException",
     ],
     [
       "an error",
       encode({ ":message-type": "error", ":error-code": "500", ":error-message": "boom" }, ""),
-      "500 boom",
+      "told an error: of no known class",
     ],
     [
       "an error event",
       chunkOf('{"type":"error","error":{"type":"api_error","message":"für arn:aws:1"}}'),
-      '{"type":"error","error":{"type":"api_error","message":"für arn:aws:1"}}',
+      "told an error: api_error",
     ],
-    ["a frame of another kind", encode({ ":message-type": "x" }, ""), "a frame of type x"],
-    ["a frame of no kind", encode({}, ""), "a frame of type undefined"],
+    [
+      "a frame of another kind",
+      encode({ ":message-type": "x" }, ""),
+      "a frame of it is neither event nor exception",
+    ],
+    ["a frame of no kind", encode({}, ""), "a frame of it is neither event nor exception"],
   ])("ends with %s, which is for the log only", (_, frame, broke) => {
     expect(read(chunkOf(delta), frame, chunkOf(delta))).toEqual({ events: deltaEvent, broke });
     expect(read(frame)).toEqual({ events: "", broke });
+  });
+
+  test.each([
+    [exceptionOf("throttlingException", "busy"), 429, '{"message":"busy"}'],
+    [exceptionOf("serviceUnavailableException", "busy"), 503, '{"message":"busy"}'],
+    [exceptionOf("validationException", "long"), 400, '{"message":"long"}'],
+    [exceptionOf("modelStreamErrorException", "x"), 500, '{"message":"x"}'],
+    [exceptionOf("ModelTimeoutException", "x"), 504, '{"message":"x"}'],
+    [
+      encode({ ":message-type": "error", ":error-code": "x", ":error-message": "boom" }, ""),
+      500,
+      "boom",
+    ],
+    [
+      chunkOf('{"type":"error","error":{"type":"overloaded_error"}}'),
+      529,
+      '{"type":"error","error":{"type":"overloaded_error"}}',
+    ],
+  ])("that ends with an error stands for a refusal: %#", (frame, status, text) => {
+    let refusal: unknown;
+    try {
+      createBedrockEventReader().read(frame);
+    } catch (error) {
+      refusal = error instanceof UpstreamStreamError && error.refusal;
+    }
+    expect(refusal).toEqual({ status, text });
   });
 
   test("that ends inside a frame is broken", () => {

@@ -6,6 +6,7 @@ import { createBedrock } from "../../src/upstream/aws/bedrock.ts";
 import { CredentialError } from "../../src/upstream/credential.ts";
 import { nothingOmitted } from "../../src/upstream/exchange.ts";
 import type { OutboundCall } from "../../src/upstream/upstream.ts";
+import { fetchHere } from "../support/egress.ts";
 import { clearAwsEnvironment } from "../support/aws-environment.ts";
 import { outboundCall, startCloudApi } from "../support/cloud-api.ts";
 import { rejection } from "../support/idp.ts";
@@ -45,7 +46,10 @@ const settings: UpstreamOf<"bedrock"> = {
   compatibility: { learn: false },
 };
 const bedrock = (changes: Partial<UpstreamOf<"bedrock">> = {}) =>
-  createBedrock({ ...settings, ...changes }, { userAgent: "gateway/1", now: Date.now });
+  createBedrock(
+    { ...settings, ...changes },
+    { userAgent: "gateway/1", now: Date.now, fetch: fetchHere },
+  );
 
 /** What the API is sent for this call. */
 async function sent(

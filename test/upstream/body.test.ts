@@ -1,6 +1,6 @@
 // A body is read whole up to a bound; beyond it the rest is neither kept nor waited for.
 import { describe, expect, test } from "bun:test";
-import { readAtMost } from "../../src/upstream/answer/body.ts";
+import { readAtMost, readWhole } from "../../src/upstream/answer/body.ts";
 
 /** A body of these chunks, which tells whether it was let go of; `end` is what happens after them. */
 function bodyOf(chunks: readonly string[], end: "closes" | "breaks" | "hangs" = "closes") {
@@ -82,4 +82,40 @@ describe("a body beyond the bound", () => {
     expect({ length: bytes.length, cut }).toEqual({ length: 10_000, cut: true });
     await gone.promise;
   });
+});
+
+describe("a whole body", () => {
+  const told = (length: number, coding?: string) => ({
+    "content-length": String(length),
+    ...(coding !== undefined && { "content-encoding": coding }),
+  });
+  const whole = async (response: Response) => Buffer.from(await readWhole(response, 4)).toString();
+
+  test.each([
+    ["in one chunk", bodyOf(["abcd"]).response],
+    ["in several", bodyOf(["ab", "cd"]).response],
+    ["with its length", new Response("abcd", { headers: told(4) })],
+    ["with the length of its coding", new Response("abcd", { headers: told(2, "gzip") })],
+  ])("within the bound is read, %s", async (_, response) =>
+    expect(await whole(response)).toBe("abcd"),
+  );
+
+  test("that is not there is empty", async () => expect(await whole(new Response(null))).toBe(""));
+
+  test.each([
+    ["whose end is not known", () => bodyOf(["abc", "def", "ghi"], "hangs").response],
+    ["whose length is told", () => new Response("abcde", { headers: told(5) })],
+    ["whose coding hides its length", () => new Response("abcde", { headers: told(2, "gzip") })],
+  ])("beyond the bound is an error: one %s", async (_, response) =>
+    expect(whole(response())).rejects.toThrow("it is longer than 4 bytes"),
+  );
+
+  test("beyond the bound is let go of", async () => {
+    const { response, seen } = bodyOf(["abc", "def", "ghi"], "hangs");
+    await whole(response).catch(() => undefined);
+    expect(seen).toEqual({ cancelled: true, pulls: 2 });
+  });
+
+  test("that breaks off is an error", async () =>
+    expect(whole(bodyOf(["ab"], "breaks").response)).rejects.toThrow("broke off"));
 });

@@ -60,10 +60,52 @@ describe("a refused body", () => {
     expect(refusalOf(body)).toEqual(invalid("model is given more than once")),
   );
 
-  test("one that gives stream twice says so", () => {
-    expect(refusalOf('{"model":"m","stream":true,"stream":false}')).toEqual(
-      invalid("stream is given more than once"),
+  test.each([
+    ["stream", '"stream":true,"stream":false'],
+    ["max_tokens", '"max_tokens":1,"max\\u005ftokens":1'],
+    ["messages", '"messages":[],"messages":[]'],
+    ["system", '"system":"a","\\u0073ystem":"b"'],
+    ["tools", '"tools":[],"x":{"tools":[]},"tools":[]'],
+    ["metadata", '"metadata":{},"metadata":{}'],
+    ["field_of_tomorrow", '"field_of_tomorrow":1,"a":2,"field_of_tomorrow":1'],
+    ["__proto__", '"__proto__":{},"__proto__":{}'],
+    ["constructor", '"constructor":1,"constructor":1'],
+    ["", '"":1,"":1'],
+    ["1", '"1":1,"\\u0031":1'],
+  ])("one that gives %s twice says so", (name, members) =>
+    expect(refusalOf(`{"model":"m",${members}}`)).toEqual(
+      invalid(`${name} is given more than once`),
+    ),
+  );
+
+  test("one that gives two names twice that read alike in no UTF-8 is refused, too", () => {
+    const body = Buffer.from('{"model":"m","a?":1,"a!":2}');
+    body[body.indexOf("?")] = 0xff;
+    body[body.indexOf("!")] = 0xfe;
+    expect(refusalOf(body)).toEqual(invalid("a is given more than once"));
+  });
+
+  test("one that gives a name twice which nobody could print is told of it in part", () => {
+    const name = `\\n${"x".repeat(1_000)}`;
+    const { message } = refusalOf(`{"model":"m","${name}":1,"${name}":1}`) ?? {};
+    expect(message).toBe(`${"x".repeat(128)}... is given more than once`);
+  });
+
+  test("one of more members, more levels, or longer fields than any request says so", () => {
+    const members = (count: number) =>
+      Array.from({ length: count }, (_, index) => `,"m${index}":1`).join("");
+    expect(refusalOf(`{"model":"m"${members(999)}}`)).toBeUndefined();
+    expect(refusalOf(`{"model":"m"${members(1_000)}}`)).toEqual(
+      invalid("request body has more than 1000 members"),
     );
+    const lists = (count: number) => `{"model":"m","a":${"[".repeat(count)}${"]".repeat(count)}}`;
+    expect(refusalOf(lists(9_999))).toBeUndefined();
+    expect(refusalOf(lists(10_000))).toEqual(
+      invalid("request body nests deeper than 10000 levels"),
+    );
+    const digits = (count: number) => `{"model":"m","max_tokens":${"1".repeat(count)}}`;
+    expect(refusalOf(digits(65_536))).toBeUndefined();
+    expect(refusalOf(digits(65_537))).toEqual(invalid("max_tokens is longer than 65536 bytes"));
   });
 
   test("one whose model is longer than any log should hold says so", () => {
@@ -126,6 +168,23 @@ describe("a call", () => {
     const call = readMessagesCall(body);
     expect(call.model).toBe("claude-\ufffd");
     expect(Buffer.from(withModel(call, "m")).includes(Buffer.from([0xc3, 0x28, 0xfe]))).toBe(true);
+  });
+});
+
+describe("the body for an upstream", () => {
+  test.each([
+    ['{"model":"m","stream": "yes" }', '{"model":"m","stream": true }'],
+    ['{"stream":1,"model":"m"}', '{"stream":true,"model":"m"}'],
+    ['{"stream":[],"x":1,"mod\\u0065l":"m"}', '{"stream":true,"x":1,"mod\\u0065l":"m"}'],
+  ])("asks to stream in one way only: %s", (body, sent) => {
+    const call = read(body);
+    expect(Buffer.from(withModel(call, "m")).toString()).toBe(sent);
+    expect(Buffer.from(withModel(call, "n")).toString()).toBe(sent.replace('"m"', '"n"'));
+  });
+
+  test.each(["true", "false", "0", '""', "null"])("keeps stream %s as it is", (stream) => {
+    const body = Buffer.from(`{"model":"m","stream":${stream}}`);
+    expect(withModel(readMessagesCall(body), "m")).toBe(body);
   });
 });
 

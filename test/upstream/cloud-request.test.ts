@@ -11,6 +11,7 @@ import {
 import { fixedProof, type Proof, post, postAs } from "../../src/upstream/request/post.ts";
 import { createCredential } from "../../src/upstream/credential.ts";
 import { nothingOmitted } from "../../src/upstream/exchange.ts";
+import { fetchHere } from "../support/egress.ts";
 import { outboundCall, startCloudApi } from "../support/cloud-api.ts";
 import { rejection } from "../support/idp.ts";
 
@@ -217,21 +218,19 @@ describe("sending", () => {
   test("does not follow a redirect, which would take the credential along", async () => {
     api.answer = () =>
       new Response(null, { status: 307, headers: { location: `${api.url}/else` } });
-    const answer = await postAs(fixedProof({ authorization: "Bearer a" }), request());
+    const answer = await postAs(fetchHere, fixedProof({ authorization: "Bearer a" }), request());
     expect(answer.status).toBe(307);
     expect(api.seen.map(({ path }) => path)).toEqual(["POST /x"]);
   });
 
   test("stops when the signal aborts", async () => {
-    const { url, headers, body } = request();
-    expect((await rejection(post(url, headers, body, AbortSignal.abort()))).name).toBe(
-      "AbortError",
-    );
+    const aborted = { ...request(), signal: AbortSignal.abort() };
+    expect((await rejection(post(fetchHere, aborted))).name).toBe("AbortError");
     expect(api.seen).toEqual([]);
   });
 
   test("puts the proof in place of what was there", async () => {
-    await postAs(fixedProof({ authorization: "Bearer a", "x-more": "b" }), request());
+    await postAs(fetchHere, fixedProof({ authorization: "Bearer a", "x-more": "b" }), request());
     expect(api.seen[0]?.headers.get("authorization")).toBe("Bearer a");
     expect(api.seen[0]?.headers.get("x-more")).toBe("b");
   });
@@ -248,8 +247,8 @@ describe("sending", () => {
       { owner: "test", now: Date.now },
     );
     api.answer = () => new Response("", { status });
-    await postAs(credential, request());
-    await postAs(credential, request());
+    await postAs(fetchHere, credential, request());
+    await postAs(fetchHere, credential, request());
     expect(api.seen.map(({ headers }) => headers.get("authorization")).at(-1)).toBe(
       `Bearer ${expected}`,
     );

@@ -13,6 +13,7 @@ import { post } from "../../src/upstream/request/post.ts";
 import { createLearningExchange } from "../../src/upstream/learning/compatibility.ts";
 import { type Exchange, nothingOmitted } from "../../src/upstream/exchange.ts";
 import type { OutboundCall } from "../../src/upstream/upstream.ts";
+import { fetchHere } from "../support/egress.ts";
 import { type CloudApi, outboundCall, startCloudApi } from "../support/cloud-api.ts";
 
 const dayMs = 24 * 3600_000;
@@ -61,7 +62,9 @@ function refuseWhen(complaint: (request: Sent) => string | undefined) {
   api.answer = () => {
     const request = sent().at(-1);
     const message = request && complaint(request);
-    return message === undefined ? Response.json({ type: "message" }) : refusal(message);
+    return message === undefined
+      ? Response.json({ type: "message", input_tokens: 1 })
+      : refusal(message);
   };
 }
 
@@ -98,7 +101,12 @@ function anthropic({
       compatibility: { learn },
       forward_user_identity: false,
     },
-    { userAgent: "gw/1", ttfbMs: { streamed: 1_000, whole: 1_000 }, now: () => nowMs },
+    {
+      userAgent: "gw/1",
+      ttfbMs: { streamed: 1_000, whole: 1_000 },
+      now: () => nowMs,
+      fetch: fetchHere,
+    },
   );
   return async (outbound) => (await upstream.send(outbound, signal)).response;
 }
@@ -106,12 +114,12 @@ function anthropic({
 /** Betas go in the body. */
 function bedrock(): Send {
   const exchange: Exchange = (outbound, omit, aborted) =>
-    post(
-      `${api.url}/model/${outbound.upstreamModel}/invoke`,
-      cloudHeaders(outbound, { userAgent: "gw/1", fixed: {} }),
-      invokeBody(outbound, omit),
-      aborted,
-    );
+    post(fetchHere, {
+      url: `${api.url}/model/${outbound.upstreamModel}/invoke`,
+      headers: cloudHeaders(outbound, { userAgent: "gw/1", fixed: {} }),
+      body: invokeBody(outbound, omit),
+      signal: aborted,
+    });
   const learning = createLearningExchange(exchange, { owner: "b", now: () => nowMs });
   return (outbound) => learning(outbound, signal);
 }

@@ -2,7 +2,12 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { readMessagesCall } from "../../src/upstream/request/call.ts";
-import { editedBody, membersNamed, withoutField } from "../../src/upstream/request/edit.ts";
+import {
+  editedBody,
+  membersNamed,
+  withOnly,
+  withoutField,
+} from "../../src/upstream/request/edit.ts";
 import { topLevelFinder } from "../../src/upstream/request/top-level.ts";
 
 const names = ["model", "stream", "tags", "thinking", "anthropic_version", "tools"] as const;
@@ -144,12 +149,33 @@ describe("any object", () => {
           const after = Buffer.from(left.body).toString();
           expect(plain(after)).toBe(plain(joined(kept)));
           for (const each of kept) expect(after).toContain(written(each));
-          expect(left).toEqual({ ...readMessagesCall(left.body), body: left.body });
+          const { nestedModels } = call;
+          expect(left).toEqual({ ...readMessagesCall(left.body), body: left.body, nestedModels });
           expect(Buffer.from(call.body).toString()).toBe(joined(all));
         },
       ),
       { numRuns: 2_000 },
     )); // prettier-ignore
+
+  test("with some fields only has these and the model, each as it was written, and is known as well as before", () =>
+    fc.assert(
+      fc.property(members, fc.shuffledSubarray([...names]), (list, chosen) => {
+        const others = list.filter((each) => each.key !== "model");
+        const text = `{${others.map((each) => `${written(each)},`).join("")}"model":"m"}`;
+        const call = readMessagesCall(Buffer.from(text));
+        const left = withOnly(call, ["model", ...chosen.filter((name) => name !== "model")]);
+
+        const kept = others.filter((each) => chosen.includes(each.key as Name));
+        const after = Buffer.from(left.body).toString();
+        for (const each of kept) expect(after).toContain(written(each));
+        expect(Object.keys(JSON.parse(after)).toSorted()).toEqual(
+          [...kept.map(({ key: name }) => name), "model"].toSorted(),
+        );
+        const { nestedModels } = call;
+        expect(left).toEqual({ ...readMessagesCall(left.body), body: left.body, nestedModels });
+      }),
+      { numRuns: 500 },
+    ));
 
   test("keeps bytes that are not UTF-8", () => {
     const body = Buffer.from('{"model":1,"x":"?"}');
@@ -179,10 +205,12 @@ describe("members by name", () => {
       textsOf('{"model":"m","speed":"fast","x":{"effort":1}}', "speed", "effort", "absent"),
     ).toEqual(['"speed":"fast"']));
 
-  test("are not found twice, and the others still are", () =>
-    expect(
-      textsOf('{"model":"m","a":1,"b":2,"c":3,"a":4,"b":5}', "a", "b", "c").toSorted(),
-    ).toEqual(['"c":3']));
+  test("are found under names that every object has something under, if they are given", () => {
+    expect(textsOf('{"model":"m"}', "constructor", "__proto__", "toString")).toEqual([]);
+    expect(textsOf('{"model":"m","__proto__":1}', "constructor", "__proto__")).toEqual([
+      '"__proto__":1',
+    ]);
+  });
 
   test("are none when none is asked for", () => expect(textsOf('{"model":"m","a":1}')).toEqual([]));
 });

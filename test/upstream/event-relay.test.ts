@@ -6,12 +6,14 @@ import {
   type EventReader,
   type RelayOptions,
   relayEvents,
-  UpstreamStreamError,
 } from "../../src/upstream/answer/event-relay.ts";
 import { createSseReader } from "../../src/upstream/answer/sse.ts";
+import { UpstreamStreamError } from "../../src/upstream/answer/stream-error.ts";
+import { messageOf } from "../../src/log.ts";
 
-const a = "event: a\ndata: 1\n\n";
+const a = "event: message_start\ndata: 1\n\n";
 const b = "event: b\ndata: 2\n\n";
+const lastEvent = 'event: message_stop\ndata: {"type":"message_stop"}\n\n';
 const ping = 'event: ping\ndata: {"type": "ping"}\n\n';
 const errorEvent =
   'event: error\ndata: {"type":"error","request_id":"req-1","error":{"type":"api_error","message":"upstream error"}}\n\n';
@@ -26,7 +28,7 @@ afterEach(async () => {
 /** An upstream's body that a test writes, breaks off or ends, and the relay of it. */
 function scene(options: Partial<RelayOptions> & { reader?: EventReader } = {}) {
   let source!: ReadableStreamDefaultController<Uint8Array>;
-  const seen = { pulls: 0, cancelled: 0, breaks: [] as string[] };
+  const seen = { pulls: 0, cancelled: 0, wholes: 0, breaks: [] as string[] };
   const body = new ReadableStream<Uint8Array>(
     {
       start: (controller) => void (source = controller),
@@ -38,7 +40,11 @@ function scene(options: Partial<RelayOptions> & { reader?: EventReader } = {}) {
   const events = relayEvents(body, options.reader ?? createSseReader(), {
     requestId: "req-1",
     signal: new AbortController().signal,
-    onBreak: (why) => void seen.breaks.push(why),
+    hasPings: true,
+    onOver(broke) {
+      if (broke === undefined) seen.wholes++;
+      else seen.breaks.push(messageOf(broke));
+    },
     ...options,
   });
   stops.push(() => events.return?.());
@@ -73,12 +79,12 @@ describe("events", () => {
     await Bun.sleep(1);
     write(b.slice(5) + a.slice(0, 3));
     expect(await pending).toBe(b);
-    write(a.slice(3));
+    write(a.slice(3) + lastEvent);
     end();
-    expect(await next()).toBe(a);
+    expect(await next()).toBe(a + lastEvent);
     expect(await next()).toBeNull();
     expect(await next()).toBeNull();
-    expect(seen.breaks).toEqual([]);
+    expect(seen).toMatchObject({ breaks: [], wholes: 1 });
   });
 
   test("are read from the upstream only when they are asked for", async () => {
@@ -122,7 +128,7 @@ describe("a body that breaks", () => {
   test("where it cannot be read gives the events of the same chunk first, and is let go of", async () => {
     const reader = {
       read: () => {
-        throw new UpstreamStreamError("throttled", Buffer.from(a));
+        throw new UpstreamStreamError("throttled", { completed: Buffer.from(a) });
       },
       end: () => undefined,
     };
@@ -132,17 +138,17 @@ describe("a body that breaks", () => {
     expect(seen).toMatchObject({ breaks: ["throttled"], cancelled: 1 });
   });
 
-  test("for whatever reason never rejects, and tells the log no more than 1,000 characters", async () => {
+  test("for whatever reason never rejects", async () => {
     const reader = {
       read: () => {
-        throw new TypeError("x".repeat(5_000));
+        throw new TypeError("unreadable");
       },
       end: () => undefined,
     };
     const { write, rest, seen } = scene({ reader });
     write("x");
     expect(await rest()).toEqual([errorEvent]);
-    expect(seen.breaks).toEqual(["x".repeat(1_000)]);
+    expect(seen.breaks).toEqual(["unreadable"]);
   });
 
   test("because we aborted it is nobody's break", async () => {
@@ -156,7 +162,182 @@ describe("a body that breaks", () => {
   });
 });
 
+describe("a stream's end", () => {
+  const delta = 'event: content_block_delta\ndata: {"text":"event: message_stop"}\n\n';
+  const error = 'event: error\ndata: {"type":"error","error":{"type":"overloaded_error"}}\n\n';
+  const passing = () => createSseReader({ passesErrors: true });
+  const cut = "ended before its message did";
+
+  test.each([
+    ["with its message's own", [a, lastEvent]],
+    ["with it in the same chunk", [a + lastEvent]],
+    ["told by its data alone", [a, lastEvent.replace(/^.*\n/, "")]],
+    ["with CRLF", [(a + lastEvent).replaceAll("\n", "\r\n")]],
+    ["with metrics in it", [a, lastEvent.replace("}", ',"amazon-bedrock-invocationMetrics":{}}')]],
+    ["with pings and comments behind it", [a, lastEvent, `${ping}: bye\n\ndata: [DONE]\n\n`]],
+    ["behind a chunk of a megabyte", [delta.repeat(15_000) + lastEvent]],
+  ])("%s is whole", async (_, parts) => {
+    for (const breaks of [false, true]) {
+      const { write, end, breakOff, rest, seen } = scene();
+      const all = rest();
+      for (const part of parts) {
+        write(part);
+        await Bun.sleep(1);
+      }
+      if (breaks) breakOff(new Error("ECONNRESET"));
+      else end();
+      expect((await all).join("")).toBe(parts.join(""));
+      expect(seen).toMatchObject({ breaks: [], wholes: 1 });
+    }
+  });
+
+  test.each([
+    ["after its start", [a]],
+    ["after words that look like its end", [a, delta]],
+    [
+      "with an end that is only quoted",
+      [a, `data: {"type":"a","x":"\\"type\\":\\"message_stop\\""}\n\n`],
+    ],
+    ["with more of it behind its end", [a, lastEvent, delta]],
+  ])("%s is a break, with the error event behind it", async (_, parts) => {
+    const { write, end, rest, seen } = scene();
+    const all = rest();
+    for (const part of parts) {
+      write(part);
+      await Bun.sleep(1);
+    }
+    end();
+    expect((await all).join("")).toBe(parts.join("") + errorEvent);
+    expect(seen).toMatchObject({ breaks: [cut], wholes: 0 });
+  });
+
+  test("that is an error of the provider's own is a break, and gets no second one", async () => {
+    for (const breaks of [false, true]) {
+      const { write, end, breakOff, rest, seen } = scene({ reader: passing() });
+      const all = rest();
+      for (const part of [a, error]) {
+        write(part);
+        await Bun.sleep(1);
+      }
+      if (breaks) breakOff(new Error("ECONNRESET"));
+      else end();
+      expect(await all).toEqual([a, error]);
+      expect(seen.breaks).toEqual([breaks ? "ECONNRESET" : cut]);
+    }
+  });
+});
+
+test("a stream that began no message ends as it ends: nobody knows how it should", async () => {
+  const { write, end, rest, seen } = scene();
+  const all = rest();
+  write(b);
+  end();
+  expect(await all).toEqual([b]);
+  expect(seen).toMatchObject({ breaks: [], wholes: 1 });
+});
+
+describe("before its first event a stream", () => {
+  test("is held back until that is there, and then loses nothing", async () => {
+    const { events, write, end, rest, seen } = scene();
+    let isOpened = false;
+    const opened = events.opened().then(() => (isOpened = true));
+    write(a.slice(0, 5));
+    await Bun.sleep(1);
+    expect(isOpened).toBe(false);
+    write(a.slice(5));
+    await opened;
+    const pulls = seen.pulls;
+    await Bun.sleep(1);
+    expect(seen.pulls).toBe(pulls);
+    write(lastEvent);
+    end();
+    expect(await rest()).toEqual([a, lastEvent]);
+  });
+
+  test.each([
+    ["ends", (each: ReturnType<typeof scene>) => each.end(), "ended before its first event"],
+    ["breaks", ({ breakOff }: ReturnType<typeof scene>) => breakOff(new Error("cut")), "cut"],
+    [
+      "ends inside an event",
+      (each: ReturnType<typeof scene>) => {
+        each.write(a.slice(0, 5));
+        each.end();
+      },
+      "ended inside an event",
+    ],
+    [
+      "is none",
+      ({ write }: ReturnType<typeof scene>) => write("<html>\n\n"),
+      "its stream does not begin with an event",
+    ],
+  ])("that %s is no answer, and nobody is told but who asked", async (_, happen, why) => {
+    const each = scene();
+    const opened = each.events.opened();
+    happen(each);
+    expect(opened).rejects.toThrow(why);
+    await opened.catch(() => undefined);
+    await Bun.sleep(1);
+    expect(each.seen).toMatchObject({ breaks: [], wholes: 0 });
+    expect(await each.next()).toBeNull();
+  });
+
+  test("that tells an error is the refusal that it stands for", async () => {
+    const refusalOf = async (text: string, reader = createSseReader()) => {
+      const { events, write } = scene({ reader });
+      const opened = events.opened();
+      write(text);
+      const error = await opened.catch((thrown: unknown) => thrown);
+      return error instanceof UpstreamStreamError ? error.refusal : undefined;
+    };
+    const text = '{"type":"error","error":{"type":"overloaded_error","message":"busy"}}';
+    const readers = [createSseReader, () => createSseReader({ passesErrors: true })];
+    for (const reader of readers)
+      expect(await refusalOf(`event: error\ndata: ${text}\n\n`, reader())).toEqual({
+        status: 529,
+        text,
+      });
+  });
+
+  test("that has events and an error in one chunk is begun, and breaks later", async () => {
+    const { events, write, rest, seen } = scene();
+    const opened = events.opened();
+    write(`${a}event: error\ndata: {}\n\n`);
+    await opened;
+    expect(await rest()).toEqual([a + errorEvent]);
+    expect(seen.breaks).toEqual(["told an error: of no known class"]);
+  });
+
+  test.each([
+    [true, [ping, a, errorEvent]],
+    [false, [a, errorEvent]],
+  ])("counts as begun after a silence (pings: %p), and breaks later", async (hasPings, given) => {
+    const { events, write, end, rest } = scene({ silenceMs: 15, hasPings });
+    await events.opened();
+    const all = rest();
+    await Bun.sleep(1);
+    write(a);
+    end();
+    expect(await all).toEqual(given);
+  });
+
+  test("ends the wait when it is let go of", async () => {
+    const { events, seen } = scene();
+    const opened = events.opened();
+    void events.return?.();
+    await opened;
+    expect(seen.cancelled).toBe(1);
+  });
+});
+
 describe("a silent upstream", () => {
+  test("makes no ping where the provider has its own", async () => {
+    const { write, next } = scene({ silenceMs: 5, hasPings: false });
+    const first = next();
+    await Bun.sleep(20);
+    write(a);
+    expect(await first).toBe(a);
+  });
+
   test("makes a ping after that long, and another after as long again; its next event still comes", async () => {
     const silenceMs = 20;
     const { write, next } = scene({ silenceMs });
@@ -320,11 +501,11 @@ describe("between a real client and a real upstream", () => {
         const signal = options.abort ? request.signal : new AbortController().signal;
         const { body } = await fetch(url, { signal, redirect: "manual" });
         if (body === null) throw new Error("no body");
-        const onBreak = (why: string) => void breaks.push(why);
         const events = relayEvents(body, createSseReader(), {
           requestId: "req-1",
           signal,
-          onBreak,
+          hasPings: true,
+          onOver: (broke) => void (broke !== undefined && breaks.push(messageOf(broke))),
         });
         return new Response(events, { headers: { "content-type": "text/event-stream" } });
       },
@@ -337,11 +518,11 @@ describe("between a real client and a real upstream", () => {
 
   test("a whole answer arrives as it was sent", async () => {
     const upstream = await startUpstream((socket) => {
-      for (const part of [a, b.slice(0, 3), b.slice(3) + a]) socket.write(chunk(part));
+      for (const part of [a, b.slice(0, 3), b.slice(3) + lastEvent]) socket.write(chunk(part));
       socket.end("0\r\n\r\n");
     });
     const { url, breaks } = startRelay(upstream.url, { abort: true });
-    expect(await (await fetch(url)).text()).toBe(a + b + a);
+    expect(await (await fetch(url)).text()).toBe(a + b + lastEvent);
     expect(breaks).toEqual([]);
   });
 

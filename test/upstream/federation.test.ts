@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { messageOf } from "../../src/log.ts";
 import { createFederatedCredential } from "../../src/upstream/anthropic/federation.ts";
+import { fetchHere } from "../support/egress.ts";
 import { type CloudApi, startCloudApi } from "../support/cloud-api.ts";
 
 const identityToken = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJndyJ9.c2lnbmF0dXJl";
@@ -36,7 +37,13 @@ function credential(changes: Record<string, string> = {}) {
       identity_token_file: file,
       ...changes,
     },
-    { baseUrl: `${api.url}/sub`, userAgent: "gw/1", owner: "upstream 'a'", now: () => nowMs },
+    {
+      baseUrl: `${api.url}/sub`,
+      userAgent: "gw/1",
+      owner: "upstream 'a'",
+      now: () => nowMs,
+      fetch: fetchHere,
+    },
   );
 }
 

@@ -4,6 +4,7 @@ import type { UpstreamOf } from "../../src/config/schema.ts";
 import { CredentialError } from "../../src/upstream/credential.ts";
 import { nothingOmitted } from "../../src/upstream/exchange.ts";
 import { createFoundry } from "../../src/upstream/azure/foundry.ts";
+import { fetchHere } from "../support/egress.ts";
 import { startAzure } from "../support/azure.ts";
 import { outboundCall, startCloudApi } from "../support/cloud-api.ts";
 import { rejection } from "../support/idp.ts";
@@ -33,7 +34,7 @@ const settings: UpstreamOf<"foundry"> = {
   compatibility: { learn: false },
 };
 const foundry = (auth: UpstreamOf<"foundry">["auth"] = settings.auth, now = Date.now) =>
-  createFoundry({ ...settings, auth }, { userAgent: "gateway/1", now });
+  createFoundry({ ...settings, auth }, { userAgent: "gateway/1", now, fetch: fetchHere });
 const sent = async (outbound: ReturnType<typeof outboundCall>, omit = nothingOmitted) => {
   await foundry().exchange(outbound, omit, signal);
   return api.seen.at(-1);

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { checkedStringBytes } from "../../src/upstream/request/json-tokens.ts";
 import { topLevelFinder } from "../../src/upstream/request/top-level.ts";
+import { depthMax } from "../../src/upstream/request/walk.ts";
 
 const find = topLevelFinder(["model"]);
 const isJson = (text: string) => find(Buffer.from(text)).kind !== "not JSON";
@@ -71,11 +72,15 @@ describe("strings longer than what is checked", () => {
 });
 
 describe("hostile shapes", () => {
-  test("100,000 levels deep are read without a call stack", () => {
-    const deep = 100_000;
-    expect(modelIn(`{"a":${"[".repeat(deep)}${"]".repeat(deep)},"model":"m"}`)).toBe('"m"');
-    expect(isJson(`${"[".repeat(deep)}${"]".repeat(deep - 1)}}`)).toBe(false);
-    expect(isJson('{"a":'.repeat(deep))).toBe(false);
+  test("are read as deep as anybody nests, and no deeper", () => {
+    const nested = (levels: number) =>
+      `{"a":${"[".repeat(levels - 1)}${"]".repeat(levels - 1)},"model":"m"}`;
+    expect(modelIn(nested(depthMax))).toBe('"m"');
+    expect(isJson(nested(depthMax + 1))).toBe(false);
+    for (const levels of [100, 1_000_000]) {
+      expect(isJson(`${"[".repeat(levels)}${"]".repeat(levels - 1)}}`)).toBe(false);
+      expect(isJson('{"a":'.repeat(levels))).toBe(false);
+    }
   });
 
   test("a million keys, escaped ones too, are read in a fraction of a second", () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeEach, expect, test } from "bun:test";
 import type { UpstreamOf } from "../../src/config/schema.ts";
 import { nothingOmitted, type Omissions } from "../../src/upstream/exchange.ts";
 import { createMantle } from "../../src/upstream/aws/mantle.ts";
+import { fetchHere } from "../support/egress.ts";
 import { clearAwsEnvironment } from "../support/aws-environment.ts";
 import { outboundCall, startCloudApi } from "../support/cloud-api.ts";
 import { awsHostsAsked } from "../support/proxy.ts";
@@ -46,7 +47,7 @@ async function sent(
     omit = nothingOmitted,
   }: { changes?: Partial<typeof settings>; omit?: Omissions } = {},
 ) {
-  const options = { userAgent: "gateway/1", now: Date.now };
+  const options = { userAgent: "gateway/1", now: Date.now, fetch: fetchHere };
   const { exchange } = createMantle({ ...settings, ...changes }, options);
   await exchange(outbound, omit, AbortSignal.timeout(5_000));
   return api.seen.at(-1) ?? expect.unreachable();

@@ -171,11 +171,6 @@ describe("a field stays that", () => {
     const omit = { betas: new Set<string>(), fields: new Set(["speed"]) };
     expect(refusedItems(unknownField("speed"), withField("speed"), omit)).toEqual([]);
   });
-
-  test("is given twice", () => {
-    const outbound = outboundCall('{"model":"m","diagnostics":1,"diagn\\u006fstics":2}');
-    expect(itemsIn(unknownField("diagnostics"), outbound)).toEqual([]);
-  });
 });
 
 test.each(["context_management", "speed", "diagnostics", "new_field_of_tomorro"])(

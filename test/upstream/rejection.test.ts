@@ -299,11 +299,13 @@ describe("Anthropic's envelope", () => {
       status: 400,
       type: "invalid_request_error",
       message,
+      isRelayed: true,
     });
     expect(rejectionOf(413, body, about)).toEqual({
       status: 413,
       type: "request_too_large",
       message,
+      isRelayed: true,
     });
   });
 

@@ -1,6 +1,8 @@
 // A provider's own server-sent events: what passes, when, and what ends the stream.
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
+import type { EventReader } from "../../src/upstream/answer/event-relay.ts";
+import { UpstreamStreamError } from "../../src/upstream/answer/stream-error.ts";
 import { createSseReader } from "../../src/upstream/answer/sse.ts";
 import { readAll, splitAt } from "../support/frames.ts";
 
@@ -11,6 +13,15 @@ const stop = 'event: message_stop\ndata: {"type":"message_stop"}\n\n';
 
 const read = (...chunks: string[]) => readAll(createSseReader(), chunks.map(bytesOf));
 const whole = (events: string) => ({ events, broke: undefined });
+
+function refusalOf(reader: EventReader, text: string): unknown {
+  try {
+    reader.read(bytesOf(text));
+  } catch (error) {
+    return error instanceof UpstreamStreamError ? error.refusal : undefined;
+  }
+  return undefined;
+}
 
 function bytesOf(text: string): Buffer {
   return Buffer.from(text);
@@ -81,8 +92,22 @@ describe("an error event", () => {
       expect(read(events.slice(0, at), events.slice(at)).events).toBe(start);
   });
 
-  test("is told for the log in full", () => {
-    expect(read(start, error).broke).toBe(error.trim());
+  test("is told by its class, and in its own words apart from that", () => {
+    const told = error.replace("proj-1 overloaded", 'busy","type":"overloaded_error');
+    expect(read(start, told).broke).toBe("told an error: overloaded_error");
+    expect(read(start, error).broke).toBe("told an error: of no known class");
+    expect(refusalOf(createSseReader(), start + told)).toEqual({
+      status: 529,
+      text: '{"type":"error","error":{"message":"busy","type":"overloaded_error"}}',
+    });
+  });
+
+  test("passes where the provider's words are the developer's, unless it comes first", () => {
+    const passing = () => createSseReader({ passesErrors: true });
+    const events = start + error + delta;
+    expect(readAll(passing(), [bytesOf(events)])).toEqual(whole(events));
+    expect(readAll(passing(), [bytesOf(start), bytesOf(error)])).toEqual(whole(start + error));
+    expect(readAll(passing(), [bytesOf(`\n${error}`)]).broke).toBeDefined();
   });
 
   test.each([
@@ -101,6 +126,15 @@ describe("a body that ends", () => {
     (rest) => expect(read(start + rest)).toEqual({ events: start, broke: "ended inside an event" }),
   );
 
+  test.each(["<html></html>\n\n", "Bad Gateway\n\n", '{"type":"message"}\n\n', "eventual: x\n\n"])(
+    "that begins with %j is none",
+    (text) =>
+      expect(read(text, start)).toEqual({
+        events: "",
+        broke: "its stream does not begin with an event",
+      }),
+  );
+
   test("before any event is no break", () => expect(read()).toEqual(whole("")));
 });
 
@@ -108,7 +142,8 @@ describe("a long event", () => {
   /** One of this many bytes, in chunks of 64 KiB. */
   function* longEvent(bytes: number): Generator<Buffer> {
     const chunk = Buffer.alloc(64 * 1024, "x");
-    for (let left = bytes - 2; left > 0; left -= chunk.length) yield chunk.subarray(0, left);
+    yield bytesOf("data:");
+    for (let left = bytes - 7; left > 0; left -= chunk.length) yield chunk.subarray(0, left);
     yield bytesOf("\n\n");
   }
 

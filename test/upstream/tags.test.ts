@@ -6,6 +6,7 @@ import { billingGroupOf, withoutTags } from "../../src/upstream/request/tags.ts"
 import type { OutboundCall, Upstream } from "../../src/upstream/upstream.ts";
 import { createUpstreams } from "../../src/upstream/upstreams.ts";
 import { edited, load } from "../config/samples.ts";
+import { fetchHere } from "../support/egress.ts";
 import { outboundCall, startCloudApi } from "../support/cloud-api.ts";
 
 const requestTags = "request-tags-2026-08-21";
@@ -167,7 +168,12 @@ describe("with admin.billing_group_tag", () => {
       }),
       { env: { CLAUDE_GATEWAY_ALLOW_LOOPBACK: "1" } },
     );
-    const [upstream] = await createUpstreams(config, { userAgent: "gw/1", now: Date.now });
+    const [upstream] = await createUpstreams(config, {
+      userAgent: "gw/1",
+      now: Date.now,
+      fetch: fetchHere,
+      providerFetch: fetchHere,
+    });
     await upstream?.send(
       outboundCall(
         { model: "m", tags: { team: "eng" } },

@@ -4,6 +4,7 @@ import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { createUpstreams } from "../../src/upstream/upstreams.ts";
 import type { OutboundCall } from "../../src/upstream/upstream.ts";
 import { edited, load } from "../config/samples.ts";
+import { fetchHere } from "../support/egress.ts";
 import { outboundCall, startCloudApi } from "../support/cloud-api.ts";
 import { everyProvider, providers, signedFor } from "../support/every-provider.ts";
 import { signedHeadersOf, verifySigV4 } from "../support/sigv4.ts";
@@ -25,7 +26,12 @@ const operators = "00-11111111111111111111111111111111-2222222222222222-01";
 async function upstreamsWith(more: object = {}) {
   const text = edited((config) => (config.upstreams = everyProvider(api.url, more)));
   const { config } = load(text, { env: { CLAUDE_GATEWAY_ALLOW_LOOPBACK: "1" } });
-  const upstreams = await createUpstreams(config, { userAgent: "gateway/1", now: Date.now });
+  const upstreams = await createUpstreams(config, {
+    userAgent: "gateway/1",
+    now: Date.now,
+    fetch: fetchHere,
+    providerFetch: fetchHere,
+  });
   return new Map(upstreams.map((upstream) => [upstream.name, upstream]));
 }
 const plain = await upstreamsWith();

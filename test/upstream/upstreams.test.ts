@@ -4,6 +4,7 @@ import type { FailoverConfig } from "../../src/config/schema.ts";
 import { createUpstreams } from "../../src/upstream/upstreams.ts";
 import { providers, sample } from "../config/upstream-samples.ts";
 import { edited, load } from "../config/samples.ts";
+import { fetchHere } from "../support/egress.ts";
 
 const hourMs = 60 * 60_000;
 
@@ -19,7 +20,7 @@ async function upstreamsOf(
       timeouts: upstream_ttfb_ms === undefined ? {} : { upstream_ttfb_ms },
       ...(failover !== undefined && { failover }),
     },
-    { userAgent: "gw/1", now: Date.now },
+    { userAgent: "gw/1", now: Date.now, fetch: fetchHere, providerFetch: fetchHere },
   );
 }
 

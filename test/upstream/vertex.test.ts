@@ -7,6 +7,7 @@ import type { UpstreamOf } from "../../src/config/schema.ts";
 import { CredentialError } from "../../src/upstream/credential.ts";
 import { nothingOmitted } from "../../src/upstream/exchange.ts";
 import { createVertex } from "../../src/upstream/google/vertex.ts";
+import { fetchHere } from "../support/egress.ts";
 import { outboundCall, startCloudApi } from "../support/cloud-api.ts";
 import { startGoogle, writeFederation } from "../support/google.ts";
 import { rejection } from "../support/idp.ts";
@@ -46,7 +47,8 @@ const settings: UpstreamOf<"vertex"> = {
   headers: { "x-team": "a" },
   compatibility: { learn: false },
 };
-const vertex = () => createVertex(settings, { userAgent: "gateway/1", now: Date.now });
+const vertex = () =>
+  createVertex(settings, { userAgent: "gateway/1", now: Date.now, fetch: fetchHere });
 
 /** What the API is sent for this call. */
 async function sent(
@@ -165,7 +167,10 @@ describe("the token", () => {
 
   test("is the configured one where there is one, before a key file", async () => {
     const auth = { access_token: "ya29.fixed", service_account_json: keyFile };
-    const dialect = createVertex({ ...settings, auth }, { userAgent: "gateway/1", now: Date.now });
+    const dialect = createVertex(
+      { ...settings, auth },
+      { userAgent: "gateway/1", now: Date.now, fetch: fetchHere },
+    );
     const { headers } = await sent(outboundCall(call), { dialect });
     expect(headers.get("authorization")).toBe("Bearer ya29.fixed");
     expect(google.asked).toEqual([]);

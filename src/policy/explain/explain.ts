@@ -4,7 +4,8 @@
 // code that serves requests: nothing is decided here a second time.
 import type { LoadedConfig } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
-import { admit, identify, isPlainAddress } from "../../idp/claims.ts";
+import { isPlainAddress } from "../../config/email-domain.ts";
+import { admit, identify } from "../../idp/claims.ts";
 import { createModelDirectory, type ModelDirectory } from "../../models/resolve.ts";
 import { type NotConfigured, whyNotConfigured } from "../bootstrap.ts";
 import { createConcealed } from "./concealed.ts";

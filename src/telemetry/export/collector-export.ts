@@ -1,8 +1,6 @@
 // The gateway's own telemetry on its way to one collector: OpenTelemetry's exporters, which write it as OTLP/JSON and try again
 // where the collector asks them to, held to our rules of where a connection may go, how long a send may take and what the log
 // may say of it. What is gathered into a send is batches.ts's, and for metrics their reader's.
-import { Agent as HttpAgent } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
 import { OTLPLogExporter } from "@opentelemetry/exporter-logs-otlp-http";
 import { OTLPMetricExporter } from "@opentelemetry/exporter-metrics-otlp-http";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
@@ -11,11 +9,8 @@ import type { PushMetricExporter, ResourceMetrics } from "@opentelemetry/sdk-met
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import type { Signal } from "../../config/telemetry-schema.ts";
 import { causeOf, lateAnswer } from "../../http/egress.ts";
-import {
-  createGuardedLookup,
-  type LookupGuard,
-  requireAllowedUrl,
-} from "../../http/guarded-lookup.ts";
+import { createGuardedAgent } from "../../http/guarded-agent.ts";
+import type { Network } from "../../http/outbound.ts";
 import type { Timer } from "../../timer.ts";
 import type { Proof } from "../../upstream/request/post.ts";
 import { type Collector, type Outcome, outcomeOf } from "../collector.ts";
@@ -25,7 +20,9 @@ import { withoutOtelVariables } from "./otel-variables.ts";
 /** Sends a batch, and again where that helps; never rejects. */
 export type Send<Items> = (items: Items) => Promise<Outcome>;
 
-export type SendOptions = LookupGuard & {
+export type SendOptions = {
+  /** The way to collectors. */
+  network: Network;
   /** Our own product token. The exporters put theirs behind it. */
   userAgent: string;
   after: Timer;
@@ -112,13 +109,12 @@ function createSend<Items>(
   const { "user-agent": userAgent = options.userAgent, ...headers } = inLowerCase(
     collector.headers,
   );
-  const lookup = createGuardedLookup(options);
   let proof: Proof | undefined;
   let opened = open();
 
   /** An exporter with connections of its own. */
   function open() {
-    const agent = agentFor(url, lookup);
+    const agent = createGuardedAgent(new URL(url), options.network);
     const config: Config = {
       url,
       userAgent,
@@ -142,11 +138,10 @@ function createSend<Items>(
   return async (items) => {
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     const cancel = after(timeoutMs, () => {
-      giveUp();
       resolve({ kind: "failed", why: lateAnswer(timeoutMs) });
+      giveUp();
     });
     try {
-      requireAllowedUrl(new URL(url), options);
       opened.exporter.export(items, ({ code, error }) => {
         resolve(code === succeeded ? { kind: "taken" } : outcomeOfError(error));
       });
@@ -169,13 +164,6 @@ function createSend<Items>(
     if (error.code === 401 && proof !== undefined) collector.credential?.refused(proof);
     return outcomeOf(error.code);
   }
-}
-
-function agentFor(url: string, lookup: ReturnType<typeof createGuardedLookup>) {
-  // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED=0 would switch it off otherwise.
-  if (new URL(url).protocol === "https:")
-    return new HttpsAgent({ keepAlive: true, lookup, rejectUnauthorized: true });
-  return new HttpAgent({ keepAlive: true, lookup });
 }
 
 function inLowerCase(headers: Readonly<Record<string, string>>): Record<string, string> {

@@ -6,6 +6,7 @@
 import type { TelemetryConfig } from "../../config/schema.ts";
 import { type Signal, signals } from "../../config/telemetry-schema.ts";
 import { createEgress } from "../../http/egress.ts";
+import { createOutbound, type Network } from "../../http/outbound.ts";
 import type { HandlerFor } from "../../http/router.ts";
 import type { log as operationalLog } from "../../log.ts";
 import type { Principal } from "../../session.ts";
@@ -32,8 +33,8 @@ export type Relay = {
 };
 
 export type RelayOptions = {
-  /** Whether a collector may be on this machine, as `allowsLoopback` says. */
-  allowLoopback: boolean;
+  /** The way to collectors. */
+  network: Network;
   /** Our own product token. */
   userAgent: string;
   log: Pick<typeof operationalLog, "info" | "warn" | "error">;
@@ -44,9 +45,8 @@ export type RelayOptions = {
 
 /** Builds only: nothing is connected to before the first export. */
 export function createRelay(config: TelemetryConfig, options: RelayOptions): Relay {
-  const { allowLoopback, log, after } = options;
-  const egress = createEgress({
-    allowLoopback,
+  const { log, after } = options;
+  const egress = createEgress(createOutbound(options.network), {
     timeoutMs: sendTimeoutMs,
     responseBytesMax: answerBytesMax,
   });

@@ -1,7 +1,7 @@
 // A cloud's refusal as the developer may read it. A cloud's own words can quote what is the operator's business, so the
 // developer gets fixed copy by status; of a 400 or 413, whose cause is the request itself, either the word for it that
 // Claude Code acts on, or the message when it comes from the model's API (Anthropic's envelope). Which texts make which word
-// is in capability.ts, what is taken out of a message in redaction.ts; the full text is for the log, which cloud.ts writes.
+// is in capability.ts, what is taken out of a message in redaction.ts; what the log says of the text is cloud.ts's.
 import type { ApiErrorType } from "../../http/errors.ts";
 import { valueIn } from "../json.ts";
 import { capabilityRejected } from "./capability.ts";
@@ -12,6 +12,8 @@ export type Rejection = {
   readonly status: number;
   readonly type: ApiErrorType;
   readonly message: string;
+  /** The message is the provider's, which may repeat a prompt. */
+  readonly isRelayed?: true;
 };
 
 type Copy = Omit<Rejection, "status">;
@@ -84,20 +86,23 @@ export function rejectionOf(
     return {
       status,
       type: "invalid_request_error",
-      message: messageOf(body, (said) => copyOf400(said, about)),
+      ...messageOf(body, (said) => copyOf400(said, about)),
     };
-  if (status === 413)
-    return { status, type: "request_too_large", message: messageOf(body, copyOf413) };
+  if (status === 413) return { status, type: "request_too_large", ...messageOf(body, copyOf413) };
   return { status, ...(copyByStatus.get(status) ?? copyOfOthers) };
 }
 
 /** The message of Anthropic's envelope, or else our copy for what the cloud said. */
-function messageOf(body: string, copyOf: (said: string) => string): string {
+function messageOf(
+  body: string,
+  copyOf: (said: string) => string,
+): Pick<Rejection, "message" | "isRelayed"> {
   const answer = valueIn(body);
   const relayed = envelopeMessage(answer);
-  if (relayed === undefined) return copyOf((saidIn(answer) ?? body).trim());
+  if (relayed === undefined) return { message: copyOf((saidIn(answer) ?? body).trim()) };
   // Cut last: half an ARN would not be recognised. A cut may part the two halves of one character.
-  return redacted(relayed).slice(0, relayedTextMax).toWellFormed();
+  const message = redacted(relayed).slice(0, relayedTextMax).toWellFormed();
+  return { message, isRelayed: true };
 }
 
 function copyOf400(said: string, about: { model: string; provider: string }): string {

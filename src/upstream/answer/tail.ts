@@ -1,6 +1,6 @@
 // The end of a byte stream so far: bytes of something that has not arrived whole, kept until it has. What counts as whole is
 // decided in sse.ts and event-stream.ts.
-import { UpstreamStreamError } from "./event-relay.ts";
+import { UpstreamStreamError } from "./stream-error.ts";
 
 export type Tail = {
   /** What is kept and then this chunk, as one; the chunk itself, not copied, when nothing is kept. */
@@ -10,6 +10,9 @@ export type Tail = {
   /** @throws UpstreamStreamError when anything is kept. */
   end(): void;
 };
+
+/** A chunk that is not worth copying from. */
+const smallBytesMax = 16 * 1024;
 
 /** @param bytesMax how much is kept at most. */
 export function createTail(bytesMax: number): Tail {
@@ -43,6 +46,12 @@ export function createTail(bytesMax: number): Tail {
       if (size > bytesMax)
         throw new UpstreamStreamError(`an event is longer than ${bytesMax} bytes`);
       start = end - size;
+      // A few bytes of a large chunk would hold all of it in memory, for as long as a client does not read on.
+      if (space.length > smallBytesMax && size < space.length / 2) {
+        space = space.slice(start, end);
+        start = 0;
+        end = size;
+      }
     },
     end() {
       if (end > start) throw new UpstreamStreamError("ended inside an event");

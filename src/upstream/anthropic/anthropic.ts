@@ -4,7 +4,8 @@
 import type { UpstreamOf } from "../../config/schema.ts";
 import { log } from "../../log.ts";
 import { betasOf, setBetas } from "../request/betas.ts";
-import { withModel } from "../request/call.ts";
+import { isLooseStream, withModel } from "../request/call.ts";
+import { isSdkHeader } from "../request/sdk-headers.ts";
 import { post } from "../request/post.ts";
 import { createInputCount } from "../count-input.ts";
 import { createSender } from "../learning/compatibility.ts";
@@ -12,10 +13,12 @@ import type { Credential } from "../credential.ts";
 import { editedBody, membersNamed } from "../request/edit.ts";
 import { type Exchange, nothingOmitted, type Omissions } from "../exchange.ts";
 import { createFederatedCredential } from "./federation.ts";
-import { passThrough } from "../answer/pass-through.ts";
+import type { StreamWatch } from "../answer/accepted.ts";
+import { passedOn } from "../answer/pass-through.ts";
 import { requestIdsOf } from "../answer/request-ids.ts";
+import { createSseReader } from "../answer/sse.ts";
 import { retryAfterMs } from "../answer/retry-after.ts";
-import type { OutboundCall, TtfbMs, Upstream } from "../upstream.ts";
+import type { OutboundCall, TtfbMs, Upstream, UpstreamOptions } from "../upstream.ts";
 
 /** Client headers that go on, beside `x-stainless-*`. Everything else is between the client and us. */
 const passedHeaders = new Set([
@@ -35,16 +38,18 @@ const oauthBeta = "oauth-2025-04-20";
 
 type Config = UpstreamOf<"anthropic">;
 
-type Options = { userAgent: string; ttfbMs: TtfbMs; now: () => number };
+type Options = UpstreamOptions & { ttfbMs: TtfbMs };
 
-/**
- * @param options.userAgent our own product token, appended to the client's.
- * @param options.ttfbMs as in `Upstream`.
- * @param options.now milliseconds since the epoch.
- */
+/** @param options.ttfbMs as in `Upstream`. Our own product token is appended to the client's. */
 export function createAnthropicUpstream(config: Config, options: Options): Upstream {
   const { name, provider, compatibility } = config;
   const exchange = createExchange(config, options);
+  const reading = {
+    provider,
+    name,
+    eventReader: () => createSseReader({ passesErrors: true }),
+    hasPings: false,
+  };
   const send = createSender(exchange, { compatibility, owner: name, now: options.now });
 
   return {
@@ -52,17 +57,18 @@ export function createAnthropicUpstream(config: Config, options: Options): Upstr
     provider,
     ttfbMs: options.ttfbMs,
     countInput: createInputCount(send, { owner: name }),
-    async send(outbound, signal) {
+    async send(outbound: OutboundCall & StreamWatch, signal) {
       const answer = await send(outbound, signal);
+      const { response, cause } = await passedOn(answer, reading, outbound, signal);
       // The proxy was told who asks, and has answered for that person: their limit is not to be had elsewhere.
       const isOwnLimit =
-        answer.status === 429 &&
+        response.status === 429 &&
         config.forward_user_identity &&
         outbound.principal.email !== undefined;
       return {
-        response: passThrough(answer),
+        response,
+        cause,
         ...requestIdsOf(answer.headers),
-        cause: `${answer.status} ${answer.statusText}`.trim(),
         retryAfterMs: retryAfterMs(answer.headers, options.now()),
         ...(isOwnLimit && { final: true }),
       };
@@ -84,7 +90,7 @@ function createExchange(config: Config, options: Options): Exchange {
     const headers = headersFor(outbound, omit, config, options.userAgent);
     authenticate(headers);
     const url = `${baseUrl}${outbound.path}${outbound.search}`;
-    return post(url, headers, bodyFor(outbound, omit), signal);
+    return post(options.fetch, { url, headers, body: bodyFor(outbound, omit), signal });
   }
 
   if ("api_key" in auth) {
@@ -94,10 +100,9 @@ function createExchange(config: Config, options: Options): Exchange {
   if ("oauth_token" in auth) return (...request) => sendWith(bearer(auth.oauth_token), ...request);
 
   const credential = createFederatedCredential(auth, {
+    ...options,
     baseUrl,
-    userAgent: options.userAgent,
     owner: `upstream '${name}'`,
-    now: options.now,
   });
   return federated(credential, sendWith, name);
 }
@@ -149,7 +154,7 @@ function headersFor(
   const outbound = new Headers(trace);
   for (const [name, value] of Object.entries(config.headers)) outbound.set(name, value);
   for (const [header, value] of headers) {
-    if (passedHeaders.has(header) || header.startsWith("x-stainless-")) outbound.set(header, value);
+    if (passedHeaders.has(header) || isSdkHeader(header, value)) outbound.set(header, value);
   }
   // An answer in any other coding would reach the client as it is, and nobody could read what it used.
   const codings = outbound.get("accept-encoding");
@@ -171,10 +176,13 @@ function headersFor(
 function bodyFor({ call, upstreamModel }: OutboundCall, omit: Omissions): Uint8Array {
   const dropped = membersNamed(call, omit.fields);
   if (dropped.length === 0) return withModel(call, upstreamModel);
-  return editedBody(call.body, {
-    drop: [call.fields.model, ...dropped],
-    set: [["model", JSON.stringify(upstreamModel)]],
-  });
+  const model = ["model", JSON.stringify(upstreamModel)] as const;
+  const { stream } = call.fields;
+  if (stream === undefined || !isLooseStream(call)) {
+    return editedBody(call.body, { drop: [call.fields.model, ...dropped], set: [model] });
+  }
+  const drop = [call.fields.model, stream, ...dropped.filter((member) => member !== stream)];
+  return editedBody(call.body, { drop, set: [model, ["stream", "true"]] });
 }
 
 /** A claim as a header value: what a header cannot carry is percent-encoded, so that a name never fails a request. */

@@ -4,6 +4,7 @@
 import type { UpstreamOf } from "../../config/schema.ts";
 import { messageOf } from "../../log.ts";
 import { readAtMost } from "../answer/body.ts";
+import type { UpstreamOptions } from "../upstream.ts";
 import { post } from "../request/post.ts";
 import { createCredential, type Credential, type Renewable } from "../credential.ts";
 import { valueIn } from "../json.ts";
@@ -27,15 +28,13 @@ const utf8 = new TextDecoder();
  * The access token for an upstream. Errors name the file, a status and an OAuth error code, never what either token holds.
  *
  * @param options.baseUrl of the API, without a slash at the end. The operator's `headers:` are not sent to it here.
- * @param options.userAgent our own product token.
  * @param options.owner whom it is for, in log lines.
- * @param options.now milliseconds since the epoch.
  */
 export function createFederatedCredential(
   config: FederationConfig,
-  options: { baseUrl: string; userAgent: string; owner: string; now: () => number },
+  options: UpstreamOptions & { baseUrl: string; owner: string },
 ): Credential<string> {
-  const { baseUrl, userAgent, owner, now } = options;
+  const { baseUrl, userAgent, owner, now, fetch } = options;
   const headers = new Headers({
     accept: "application/json",
     "anthropic-beta": exchangeBetas,
@@ -46,7 +45,8 @@ export function createFederatedCredential(
   async function obtain(signal: AbortSignal): Promise<Renewable<string>> {
     const body = Buffer.from(JSON.stringify(await exchangeRequest(config)));
     const askedAtMs = now();
-    const answer = await post(`${baseUrl}/v1/oauth/token`, headers, body, signal);
+    const url = `${baseUrl}/v1/oauth/token`;
+    const answer = await post(fetch, { url, headers, body, signal });
     const { accessToken, expiresInSeconds } = await readExchangeAnswer(answer);
     return { value: accessToken, expiresAtMs: askedAtMs + expiresInSeconds * 1000 };
   }

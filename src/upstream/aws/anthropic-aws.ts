@@ -4,16 +4,13 @@ import type { UpstreamOf } from "../../config/schema.ts";
 import { sendSigned } from "./post.ts";
 import { createAwsSigner, createSecretSigner } from "./signing.ts";
 import { messagesRequest } from "../request/cloud-request.ts";
+import type { UpstreamOptions } from "../upstream.ts";
 import type { Dialect } from "../exchange.ts";
 import { createSseReader } from "../answer/sse.ts";
 
-/**
- * @param options.userAgent our own product token.
- * @param options.now milliseconds since the epoch.
- */
 export function createAnthropicAws(
   config: UpstreamOf<"anthropicAws">,
-  options: { userAgent: string; now: () => number },
+  options: UpstreamOptions,
 ): Dialect {
   const { auth, name, region } = config;
   const base = config.base_url ?? `https://aws-external-anthropic.${region}.api.aws`;
@@ -25,6 +22,7 @@ export function createAnthropicAws(
           region,
           service: "aws-external-anthropic",
           now: options.now,
+          fetch: options.fetch,
         })
       : createSecretSigner("x-api-key", auth.api_key);
 
@@ -32,7 +30,7 @@ export function createAnthropicAws(
     async exchange(outbound, omit, signal) {
       const request = messagesRequest(outbound, omit, { userAgent: options.userAgent, fixed });
       const url = new URL(base + outbound.path);
-      return sendSigned(sign, { url, ...request }, outbound, signal);
+      return sendSigned(options.fetch, sign, { url, ...request }, outbound, signal);
     },
     eventReader: createSseReader,
   };

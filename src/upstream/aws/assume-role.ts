@@ -2,6 +2,7 @@
 // each, so that CloudTrail and IAM tell them apart. The keys that assume it are credentials.ts's.
 import { createHash } from "node:crypto";
 import type { UpstreamOf } from "../../config/schema.ts";
+import type { Outbound } from "../../http/outbound.ts";
 import type { Principal } from "../../session.ts";
 import { areStaleKeys, type AwsKeys, causeOf, loadSdk, renewableKeys } from "./credentials.ts";
 import { createSdkRequestHandler } from "./sdk-http.ts";
@@ -13,6 +14,8 @@ export type AssumeRole = NonNullable<UpstreamOf<"bedrock">["assume_role"]>;
 export type RoleSessionOptions = {
   /** What it is for, in messages: `upstream 'bedrock'`. */
   readonly owner: string;
+  /** The way to AWS. */
+  readonly fetch: Outbound;
   /** Whose regional STS endpoint is asked. */
   readonly region: string;
   /** Milliseconds since the epoch. */
@@ -45,7 +48,7 @@ const stsAttempts = 2;
 export function createRoleSessions(
   role: AssumeRole,
   source: Credential<AwsKeys>,
-  { owner, region, now, sessionsMax = 10_000 }: RoleSessionOptions,
+  { owner, region, fetch, now, sessionsMax = 10_000 }: RoleSessionOptions,
 ): (principal: Principal) => Credential<AwsKeys> {
   const sessions = new Map<string, Credential<AwsKeys>>();
   const loading = loadSdk();
@@ -79,7 +82,7 @@ export function createRoleSessions(
       clientConfig: {
         region,
         maxAttempts: stsAttempts,
-        requestHandler: createSdkRequestHandler(signal),
+        requestHandler: createSdkRequestHandler(fetch, signal),
       },
     });
     try {

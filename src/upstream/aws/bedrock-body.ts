@@ -35,8 +35,20 @@ export function countBody(outbound: OutboundCall, omit: Omissions): Uint8Array {
     drop: hasNoTools(call) ? [...dropped, "tools"] : dropped,
     set: [...versionAndBetas(call, betas), ["max_tokens", maxTokens(call)]],
   });
-  const encoded = Buffer.from(body).toString("base64");
-  return Buffer.from(JSON.stringify({ input: { invokeModel: { body: encoded } } }));
+  return wrapped(body);
+}
+
+const wrapperHead = '{"input":{"invokeModel":{"body":"';
+const wrapperTail = '"}}}';
+
+/** In one piece and as bytes: a body may have 32 MB, and nobody else is served meanwhile. */
+function wrapped(body: Uint8Array): Uint8Array {
+  const encoded = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("base64");
+  const whole = Buffer.allocUnsafe(wrapperHead.length + encoded.length + wrapperTail.length);
+  whole.write(wrapperHead, 0, "latin1");
+  whole.write(encoded, wrapperHead.length, "latin1");
+  whole.write(wrapperTail, wrapperHead.length + encoded.length, "latin1");
+  return whole;
 }
 
 function versionAndBetas(call: MessagesCall, betas: readonly string[]): BodyChange["set"] {
@@ -62,7 +74,12 @@ function thinkingBudget(thinking: unknown): number {
   return Number.isSafeInteger(budget) ? Math.max(0, Number(budget)) : 0;
 }
 
+/** Longest list that is looked into: an empty one has blanks in it at most. */
+const emptyListBytesMax = 64;
+
 /** Claude Code sends an empty list, which CountTokens refuses. */
 function hasNoTools(call: MessagesCall): boolean {
+  const { tools } = call.fields;
+  if (tools === undefined || tools.valueEnd - tools.valueStart > emptyListBytesMax) return false;
   return /^\[\s*\]$/.test(fieldText(call, "tools") ?? "");
 }

@@ -1,6 +1,7 @@
 // Amazon Bedrock's CountTokens: an InvokeModel body in Base64, for models of Bedrock's own only and not in every region. Where
 // it does not work the answer is 501, and whoever asked counts in a way of their own.
 import { log, messageOf } from "../../log.ts";
+import type { UpstreamOptions } from "../upstream.ts";
 import { refusesKeys, sendSigned } from "./post.ts";
 import type { AwsSigner } from "./signing.ts";
 import { countBody } from "./bedrock-body.ts";
@@ -27,16 +28,15 @@ const notAvailable = "count_tokens is not available on this Bedrock upstream";
 /**
  * @param options.base of the region's endpoint, without a slash at the end.
  * @param options.fixed `headers:` of the upstream. A guardrail is for inference only.
- * @param options.now milliseconds since the epoch.
  */
-export function createBedrockCount(options: {
-  base: string;
-  name: string;
-  userAgent: string;
-  fixed: Readonly<Record<string, string>>;
-  sign: AwsSigner;
-  now: () => number;
-}): { exchange: Exchange; readJson: (body: Uint8Array) => Uint8Array } {
+export function createBedrockCount(
+  options: UpstreamOptions & {
+    base: string;
+    name: string;
+    fixed: Readonly<Record<string, string>>;
+    sign: AwsSigner;
+  },
+): { exchange: Exchange; readJson: (body: Uint8Array) => Uint8Array } {
   const { base, name, sign, now } = options;
   const refusedUntilMs = new Map<string, number>();
 
@@ -53,7 +53,13 @@ export function createBedrockCount(options: {
         headers: cloudHeaders(outbound, options),
         body: countBody(outbound, omit),
       };
-      const answer = await sendSigned(sign, request, outbound, AbortSignal.any([signal, late]));
+      const answer = await sendSigned(
+        options.fetch,
+        sign,
+        request,
+        outbound,
+        AbortSignal.any([signal, late]),
+      );
       if (answer.ok) return answer;
       await refused(answer, model, where);
     } catch (error) {

@@ -1,7 +1,8 @@
 // What the frames of Bedrock's InvokeModelWithResponseStream mean: each chunk holds one event of the Messages API, which becomes
 // the server-sent event that it is elsewhere; an exception ends the stream. The framing is in event-stream.ts.
 import { createFrameReader, type Frame } from "./event-stream.ts";
-import { type EventReader, UpstreamStreamError } from "../answer/event-relay.ts";
+import type { EventReader } from "../answer/event-relay.ts";
+import { toldError, UpstreamStreamError } from "../answer/stream-error.ts";
 import { topLevelFinder } from "../request/top-level.ts";
 
 /** How Bedrock begins every event. A name of other characters could end the line that it is written on. */
@@ -30,7 +31,8 @@ export function createBedrockEventReader(): EventReader {
         });
       } catch (error) {
         if (!(error instanceof UpstreamStreamError)) throw error;
-        throw new UpstreamStreamError(error.message, bytesOf(events));
+        const { message, refusal } = error;
+        throw new UpstreamStreamError(message, { completed: bytesOf(events), refusal });
       }
       return bytesOf(events);
     },
@@ -46,13 +48,11 @@ function eventOf(frame: Frame): string {
     case "event":
       return headers.get(":event-type") === "chunk" ? eventOfChunk(frame) : "";
     case "exception":
-      throw new UpstreamStreamError(`${headers.get(":exception-type")} ${textOf(frame)}`);
+      throw toldError(textOf(frame), { type: headers.get(":exception-type") });
     case "error":
-      throw new UpstreamStreamError(
-        `${headers.get(":error-code")} ${headers.get(":error-message")}`,
-      );
+      throw toldError(headers.get(":error-message") ?? "", { type: headers.get(":error-code") });
     default:
-      throw new UpstreamStreamError(`a frame of type ${kind}`);
+      throw new UpstreamStreamError("a frame of it is neither event nor exception");
   }
 }
 
@@ -60,7 +60,7 @@ function eventOfChunk(frame: Frame): string {
   const json = jsonIn(frame);
   const type = usualStart.exec(json)?.[1] ?? typeOf(json);
   if (type === "ping") return "";
-  if (type === "error") throw new UpstreamStreamError(utf8.decode(bytesOf(json)));
+  if (type === "error") throw toldError(utf8.decode(bytesOf(json)));
   return `event: ${type}\ndata: ${isOneLine(json) ? json : json.replaceAll(/[\r\n]/g, " ")}\n\n`;
 }
 

@@ -7,15 +7,12 @@ import { invokeBody } from "./bedrock-body.ts";
 import { createBedrockCount } from "./bedrock-count.ts";
 import { createBedrockEventReader } from "./bedrock-events.ts";
 import { cloudHeaders } from "../request/cloud-request.ts";
+import type { UpstreamOptions } from "../upstream.ts";
 import type { Dialect, Exchange } from "../exchange.ts";
 
-/**
- * @param options.userAgent our own product token.
- * @param options.now milliseconds since the epoch.
- */
 export async function createBedrock(
   config: UpstreamOf<"bedrock">,
-  options: { userAgent: string; now: () => number },
+  options: UpstreamOptions,
 ): Promise<Dialect> {
   const { name, region, guardrail } = config;
   const base = config.base_url ?? (await endpointOf(region));
@@ -25,6 +22,7 @@ export async function createBedrock(
     service: "bedrock",
     assumeRole: config.assume_role,
     now: options.now,
+    fetch: options.fetch,
   });
   const fixed = {
     ...config.headers,
@@ -38,7 +36,13 @@ export async function createBedrock(
     const operation = outbound.call.stream ? "invoke-with-response-stream" : "invoke";
     const url = new URL(`${base}/model/${encodeURIComponent(outbound.upstreamModel)}/${operation}`);
     const headers = cloudHeaders(outbound, { userAgent: options.userAgent, fixed });
-    return sendSigned(sign, { url, headers, body: invokeBody(outbound, omit) }, outbound, signal);
+    return sendSigned(
+      options.fetch,
+      sign,
+      { url, headers, body: invokeBody(outbound, omit) },
+      outbound,
+      signal,
+    );
   };
   const count = createBedrockCount({ base, name, sign, fixed: config.headers, ...options });
 

@@ -2,6 +2,7 @@
 // container and instance metadata, single sign-on). Roles that it assumes with them are assume-role.ts's; when keys are
 // renewed is credential.ts's.
 import { log, messageOf } from "../../log.ts";
+import type { Outbound } from "../../http/outbound.ts";
 import { createSdkRequestHandler } from "./sdk-http.ts";
 import {
   createCredential,
@@ -40,7 +41,7 @@ const quotedMax = 500;
  */
 export function createAwsCredential(
   auth: AwsAuth,
-  options: CredentialOptions,
+  options: CredentialOptions & { readonly fetch: Outbound },
 ): Credential<AwsKeys> {
   const { aws_access_key_id: accessKeyId, aws_secret_access_key: secretAccessKey } = auth;
   if (accessKeyId === undefined || secretAccessKey === undefined) return createChain(options);
@@ -78,7 +79,9 @@ export function areStaleKeys(errorType: string): boolean {
   return /^(ExpiredToken|InvalidClientTokenId|UnrecognizedClient)/.test(errorType);
 }
 
-function createChain(options: CredentialOptions): Credential<AwsKeys> {
+function createChain(
+  options: CredentialOptions & { readonly fetch: Outbound },
+): Credential<AwsKeys> {
   const loading = loadSdk();
   return createCredential(async (signal) => {
     const { fromNodeProviderChain } = await loading;
@@ -86,7 +89,7 @@ function createChain(options: CredentialOptions): Credential<AwsKeys> {
     const chain = fromNodeProviderChain({
       ignoreCache: true,
       logger: sdkLogger,
-      clientConfig: { requestHandler: createSdkRequestHandler(signal) },
+      clientConfig: { requestHandler: createSdkRequestHandler(options.fetch, signal) },
     });
     const keys = await chain().catch((error) => {
       throw new Error(`AWS's default credential chain: ${causeOf(error)}`, { cause: error });

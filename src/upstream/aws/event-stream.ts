@@ -5,7 +5,7 @@
 //
 // Lengths and checksums are 4 bytes each, big-endian. Source: https://smithy.io/2.0/aws/amazon-eventstream.html
 import { crc32 } from "node:zlib";
-import { UpstreamStreamError } from "../answer/event-relay.ts";
+import { UpstreamStreamError } from "../answer/stream-error.ts";
 import { createTail } from "../answer/tail.ts";
 
 export type Frame = {
@@ -27,8 +27,11 @@ export type FrameReader = {
 const preludeBytes = 12;
 const checksumBytes = 4;
 
-/** Longest frame. The protocol allows 24 MB; those of a model are below 1 KB. */
-const frameBytesMax = 16 * 1024 * 1024;
+/**
+ * Longest frame, in bytes. The protocol allows 24 MB. Bedrock puts at most 1 MB into a chunk, in base64, and in fact below 1 KB.
+ * https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_PayloadPart.html
+ */
+const frameBytesMax = 4 * 1024 * 1024;
 
 /** Types of headers whose value comes with its length. */
 const bytesType = 6;

@@ -5,17 +5,11 @@ import { sendSigned } from "./post.ts";
 import { createAwsSigner } from "./signing.ts";
 import { betasOf, setBetas } from "../request/betas.ts";
 import { cloudBody, cloudHeaders, modelChange, requestTagsBeta } from "../request/cloud-request.ts";
+import type { UpstreamOptions } from "../upstream.ts";
 import type { Dialect } from "../exchange.ts";
 import { createSseReader } from "../answer/sse.ts";
 
-/**
- * @param options.userAgent our own product token.
- * @param options.now milliseconds since the epoch.
- */
-export function createMantle(
-  config: UpstreamOf<"mantle">,
-  options: { userAgent: string; now: () => number },
-): Dialect {
+export function createMantle(config: UpstreamOf<"mantle">, options: UpstreamOptions): Dialect {
   const { name, region } = config;
   const base = config.base_url ?? `https://bedrock-mantle.${region}.api.aws/anthropic`;
   const sign = createAwsSigner(config.auth, {
@@ -24,6 +18,7 @@ export function createMantle(
     service: "bedrock-mantle",
     assumeRole: config.assume_role,
     now: options.now,
+    fetch: options.fetch,
   });
   return {
     async exchange(outbound, omit, signal) {
@@ -35,7 +30,7 @@ export function createMantle(
       const { set } = modelChange(outbound);
       const body = cloudBody(outbound, omit, { drop: ["tags"], set });
       const url = new URL(base + outbound.path);
-      return sendSigned(sign, { url, headers, body }, outbound, signal);
+      return sendSigned(options.fetch, sign, { url, headers, body }, outbound, signal);
     },
     eventReader: createSseReader,
   };

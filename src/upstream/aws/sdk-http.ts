@@ -1,5 +1,6 @@
-// How the AWS SDK's own clients (STS, single sign-on) reach AWS: through this runtime's fetch, which goes by HTTPS_PROXY as every
-// other request to an upstream does, where its `node:https`, the SDK's own choice, does not.
+// How the AWS SDK's own clients (STS, single sign-on) reach AWS: the way every other request to an upstream
+// goes, with its rules and its proxy, where the SDK's own choice, `node:https`, does not.
+import type { Outbound } from "../../http/outbound.ts";
 import { readAtMost } from "../answer/body.ts";
 
 /** Longest answer. One with credentials in it takes some 2 KiB. */
@@ -22,7 +23,7 @@ type SdkRequest = {
  * else.
  * @param signal ends every request, retries included.
  */
-export function createSdkRequestHandler(signal: AbortSignal) {
+export function createSdkRequestHandler(fetch: Outbound, signal: AbortSignal) {
   return {
     metadata: { handlerProtocol: "http/1.1" },
     async handle(request: SdkRequest) {
@@ -31,7 +32,6 @@ export function createSdkRequestHandler(signal: AbortSignal) {
         method,
         headers,
         ...(body !== undefined && { body }),
-        redirect: "manual",
         signal,
       });
       const { status } = answer;

@@ -2,6 +2,7 @@
 // credentials.ts's and assume-role.ts's.
 import { createHash, createHmac } from "node:crypto";
 import { SignatureV4 } from "@smithy/signature-v4";
+import type { Outbound } from "../../http/outbound.ts";
 import type { Principal } from "../../session.ts";
 import { type AssumeRole, createRoleSessions } from "./assume-role.ts";
 import { type AwsAuth, type AwsKeys, createAwsCredential } from "./credentials.ts";
@@ -31,6 +32,8 @@ export type SignerOptions = {
   readonly assumeRole?: AssumeRole | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** The way to AWS. */
+  readonly fetch: Outbound;
 };
 
 /** What only the signer may say. A body's hash that came with a request would be signed as if it were true. */

@@ -2,17 +2,11 @@
 import type { UpstreamOf } from "../../config/schema.ts";
 import { createAzureCredential } from "./credentials.ts";
 import { fixedProof } from "../request/post.ts";
+import type { UpstreamOptions } from "../upstream.ts";
 import type { Dialect } from "../exchange.ts";
 import { createMessagesDialect } from "../messages-dialect.ts";
 
-/**
- * @param options.userAgent our own product token.
- * @param options.now milliseconds since the epoch.
- */
-export function createFoundry(
-  config: UpstreamOf<"foundry">,
-  options: { userAgent: string; now: () => number },
-): Dialect {
+export function createFoundry(config: UpstreamOf<"foundry">, options: UpstreamOptions): Dialect {
   const base = config.base_url ?? `https://${config.resource}.services.ai.azure.com/anthropic`;
   const { auth } = config;
   const credential =
@@ -23,6 +17,6 @@ export function createFoundry(
   return createMessagesDialect(credential, {
     base,
     fixed: config.headers,
-    userAgent: options.userAgent,
+    ...options,
   });
 }

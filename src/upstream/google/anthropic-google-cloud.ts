@@ -1,20 +1,14 @@
 // Anthropic's own platform on Google Cloud: the Messages API as it is, below a path that names project and workspace, with a
 // credential of Google's.
 import type { UpstreamOf } from "../../config/schema.ts";
+import type { UpstreamOptions } from "../upstream.ts";
 import type { Dialect } from "../exchange.ts";
 import { createMessagesDialect } from "../messages-dialect.ts";
 import { createGoogleCredential } from "./credentials.ts";
 
 type Config = UpstreamOf<"anthropicGoogleCloud">;
 
-/**
- * @param options.userAgent our own product token.
- * @param options.now milliseconds since the epoch.
- */
-export function createAnthropicGoogleCloud(
-  config: Config,
-  options: { userAgent: string; now: () => number },
-): Dialect {
+export function createAnthropicGoogleCloud(config: Config, options: UpstreamOptions): Dialect {
   const base = config.base_url ?? defaultBase(config);
   const { auth, project_id: projectId } = config;
   const credential = createGoogleCredential(
@@ -25,7 +19,7 @@ export function createAnthropicGoogleCloud(
   return createMessagesDialect(credential, {
     base,
     fixed: config.headers,
-    userAgent: options.userAgent,
+    ...options,
   });
 }
 

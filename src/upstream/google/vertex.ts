@@ -12,18 +12,11 @@ import { postAs } from "../request/post.ts";
 import type { Dialect, Omissions } from "../exchange.ts";
 import { createGoogleCredential } from "./credentials.ts";
 import { createSseReader } from "../answer/sse.ts";
-import type { OutboundCall } from "../upstream.ts";
+import type { OutboundCall, UpstreamOptions } from "../upstream.ts";
 
 const apiVersion = "vertex-2023-10-16";
 
-/**
- * @param options.userAgent our own product token.
- * @param options.now milliseconds since the epoch.
- */
-export function createVertex(
-  config: UpstreamOf<"vertex">,
-  options: { userAgent: string; now: () => number },
-): Dialect {
+export function createVertex(config: UpstreamOf<"vertex">, options: UpstreamOptions): Dialect {
   const { project_id: projectId, region, auth } = config;
   const base = config.base_url ?? defaultBase(region);
   const models = `${base}/projects/${projectId}/locations/${region}/publishers/anthropic/models`;
@@ -40,7 +33,7 @@ export function createVertex(
 
   return {
     exchange: async (outbound, omit, signal) =>
-      postAs(credential, {
+      postAs(options.fetch, credential, {
         url: `${models}/${methodFor(outbound)}`,
         headers: headersFor(outbound, omit),
         body: cloudBody(outbound, omit, bodyChange(outbound)),

@@ -1,39 +1,55 @@
 // Reads what the gateway must know of a Messages request, and changes the one thing it may: the model. Everything else
-// stays the bytes that the client sent. Where the fields are is found by top-level.ts.
-import { ApiError } from "../../http/errors.ts";
+// stays the bytes that the client sent. Where its members are is found in reading.ts.
+import type { Timer } from "../../timer.ts";
 import { valueIn } from "../json.ts";
-import { type Member, type Members, topLevelFinder } from "./top-level.ts";
+import { noStop } from "./json-tokens.ts";
+import { createReading, invalid, type Read, type Reading } from "./reading.ts";
+import type { Member } from "./walk.ts";
 
-/**
- * Top-level fields whose place in the body is recorded: those that some provider takes elsewhere, or that say what a call may
- * cost. Each is refused when given twice.
- */
-const fieldNames = [
-  "model",
+/** Fields whose value is read here, or that some provider takes elsewhere. */
+export type FieldName =
+  | "model"
+  | "stream"
+  | "tags"
+  | "anthropic_version"
+  | "anthropic_beta"
+  | "user_profile_id"
+  | "max_tokens"
+  | "speed"
+  | "thinking"
+  | "tools";
+
+/** Longest `model` in bytes, quotes included: it goes to the log and the audit trail, and no real id comes near. */
+const modelBytesMax = 4_096;
+
+/** Longest of these, in bytes: their values are read as a whole, and everybody waits meanwhile. */
+const fieldBytesMax = 64 * 1024;
+const boundedFields: readonly FieldName[] = [
   "stream",
-  "tags",
   "anthropic_version",
   "anthropic_beta",
   "user_profile_id",
   "max_tokens",
   "speed",
   "thinking",
-  "tools",
-] as const;
-export type FieldName = (typeof fieldNames)[number];
+];
 
-/** Longest `model` in bytes, quotes included: it goes to the log and the audit trail, and no real id comes near. */
-const modelBytesMax = 4_096;
+/**
+ * How long a body is read before somebody else has their turn, in milliseconds, and after how many bytes the clock is looked at.
+ * No more than a few: of what is made to take long, so much takes three milliseconds.
+ */
+const turnMs = 5;
+const stepBytes = 64 * 1024;
 
-/** A Messages request: what the client asks for, and where in `body` the known top-level fields are. */
-export type MessagesCall = {
+/** A Messages request: what the client asks for, where in `body` its own members are, and the models it names further inside. */
+export type MessagesCall = Read & {
   readonly model: string;
   readonly stream: boolean;
   readonly body: Uint8Array;
-  readonly fields: Members<FieldName> & { model: Member };
+  readonly fields: { readonly model: Member };
 };
 
-const findFields = topLevelFinder(fieldNames);
+const lowerT = 0x74;
 const utf8 = new TextDecoder();
 
 /**
@@ -42,47 +58,113 @@ const utf8 = new TextDecoder();
  * JSON is strict but for the encoding: bytes that are not UTF-8 pass on unchanged, and read as U+FFFD in the model.
  * `stream` is true for whatever JavaScript takes for true (`1`, `"true"`, `[]`): upstreams take it so, too.
  *
- * @throws ApiError `invalid_request_error` for a body that is no JSON object or names no model
+ * A member of the request itself that is given twice is refused, whatever it is called and in whatever escapes: parsers differ
+ * in which of the two they take, and the upstream must not read another request than the gateway did. What is given twice
+ * further inside is the upstream's affair, since nothing of it is read here, but for `model`, which counts each time.
+ *
+ * @throws ApiError `invalid_request_error` for a body that is no JSON object, names no model, or holds more than any request
  */
 export function readMessagesCall(body: Uint8Array): MessagesCall {
-  const found = findFields(body);
-  if (found.kind === "not JSON") throw invalid("invalid JSON");
-  if (found.kind === "not an object") throw invalid("request body must be a JSON object");
-  if (found.kind === "given twice") throw invalid(`${found.name} is given more than once`);
-  const { model, stream } = found.members;
+  const read = createReading(body).advance(noStop);
+  if (read === undefined) throw invalid("invalid JSON");
+  return callOf(body, read);
+}
+
+/** Reads a body as `readMessagesCall` does; one that takes long a part at a time, and then rejects where that one throws. */
+export type CallReader = (body: Uint8Array) => MessagesCall | Promise<MessagesCall>;
+
+/**
+ * A reader that lets nobody wait: however many bodies are read, one has its turn, and then whatever else there is to do.
+ * @param options.now milliseconds with fractions, of a clock that is never set: `performance.now`
+ * @param options.after with 0: when the event loop has had its turn
+ */
+export function createCallReader({ now, after }: { now: () => number; after: Timer }): CallReader {
+  let last = Promise.resolve();
+  const turn = () => {
+    last = last.then(() => new Promise<void>((resolve) => void after(0, resolve)));
+    return last;
+  };
+
+  /** Reads for as long as one turn is; undefined when that was not enough. */
+  function readOn(body: Uint8Array, reading: Reading): MessagesCall | undefined {
+    const endMs = now() + turnMs;
+    do {
+      const read = reading.advance(reading.at() + stepBytes);
+      if (read !== undefined) return callOf(body, read);
+    } while (now() < endMs);
+    return undefined;
+  }
+
+  async function readInTurns(body: Uint8Array, reading: Reading): Promise<MessagesCall> {
+    for (;;) {
+      await turn();
+      const call = readOn(body, reading);
+      if (call !== undefined) return call;
+    }
+  }
+
+  return (body) => {
+    const reading = createReading(body);
+    return readOn(body, reading) ?? readInTurns(body, reading);
+  };
+}
+
+/**
+ * The body for an upstream that knows the model under this id: the client's own bytes but for the value of `model`, and of a
+ * `stream` that is only taken for true, so that upstreams take it so, too.
+ */
+export function withModel(call: MessagesCall, upstreamModel: string): Uint8Array {
+  const { body, fields } = call;
+  const changes: { member: Member; json: string }[] = [];
+  if (upstreamModel !== call.model)
+    changes.push({ member: fields.model, json: JSON.stringify(upstreamModel) });
+  if (fields.stream !== undefined && isLooseStream(call))
+    changes.push({ member: fields.stream, json: "true" });
+  if (changes.length === 0) return body;
+
+  const parts: Uint8Array[] = [];
+  let at = 0;
+  for (const { member, json } of changes.toSorted(
+    (a, b) => a.member.keyStart - b.member.keyStart,
+  )) {
+    parts.push(body.subarray(at, member.valueStart), Buffer.from(json));
+    at = member.valueEnd;
+  }
+  return Buffer.concat([...parts, body.subarray(at)]);
+}
+
+/** Whether `stream` is taken for true and is not `true`: some upstreams would take it for false, and some refuse it. */
+export function isLooseStream({ stream, body, fields }: MessagesCall): boolean {
+  return stream && body[fields.stream?.valueStart ?? 0] !== lowerT;
+}
+
+/** What the members mean. @throws ApiError `invalid_request_error` */
+function callOf(body: Uint8Array, { fields, nestedModels }: Read): MessagesCall {
+  const { model, stream } = fields;
   if (model === undefined) throw invalid("model is required");
+  for (const name of boundedFields) requireLength(name, fields[name], fieldBytesMax);
   return {
     model: readModel(body, model),
     stream: stream !== undefined && isTruthy(body, stream),
     body,
-    fields: { ...found.members, model },
+    fields: fields as MessagesCall["fields"],
+    nestedModels,
   };
-}
-
-/** The body for an upstream that knows the model under this id: the client's own bytes but for the value of `model`. */
-export function withModel(call: MessagesCall, upstreamModel: string): Uint8Array {
-  if (upstreamModel === call.model) return call.body;
-  const { valueStart, valueEnd } = call.fields.model;
-  const value = Buffer.from(JSON.stringify(upstreamModel));
-  return Buffer.concat([call.body.subarray(0, valueStart), value, call.body.subarray(valueEnd)]);
 }
 
 function readModel(body: Uint8Array, member: Member): string {
   if (body[member.valueStart] !== 0x22) throw invalid("model must be a string");
-  if (member.valueEnd - member.valueStart > modelBytesMax)
-    throw invalid(`model is longer than ${modelBytesMax} bytes`);
-  const model = parseString(textOf(body, member));
+  requireLength("model", member, modelBytesMax);
+  const model = valueIn(textOf(body, member));
+  // A long string's escapes are unchecked until here.
+  if (typeof model !== "string") throw invalid("invalid JSON");
   if (model === "") throw invalid("model is required");
   return model;
 }
 
-/** A long string's escapes are unchecked until here. */
-function parseString(text: string): string {
-  try {
-    return String(JSON.parse(text));
-  } catch {
-    throw invalid("invalid JSON");
-  }
+function requireLength(name: FieldName, member: Member | undefined, bytesMax: number): void {
+  if (member === undefined || member.valueEnd - member.valueStart <= bytesMax) return;
+  throw invalid(`${name} is longer than ${bytesMax} bytes`);
 }
 
 /** JavaScript's truth of a JSON value, without building it. */
@@ -93,7 +175,7 @@ function isTruthy(body: Uint8Array, member: Member): boolean {
       return false;
     case 0x22: // a string
       return member.valueEnd - member.valueStart > 2;
-    case 0x74: // true
+    case lowerT: // true
     case 0x5b: // a list
     case 0x7b: // an object
       return true;
@@ -115,8 +197,4 @@ export function fieldValue(call: MessagesCall, name: FieldName): unknown {
 
 function textOf(body: Uint8Array, member: Member): string {
   return utf8.decode(body.subarray(member.valueStart, member.valueEnd));
-}
-
-function invalid(message: string): ApiError {
-  return new ApiError("invalid_request_error", message);
 }

@@ -1,10 +1,11 @@
 // What a request to any cloud is made of, whichever cloud it is: the headers that go on, and the body with what the cloud takes
 // elsewhere taken out. Where it is sent is each provider's own file; the sending is in post.ts.
 import { betasOf, setBetas } from "./betas.ts";
-import { type FieldName, fieldText, fieldValue, type MessagesCall } from "./call.ts";
+import { type FieldName, fieldText, fieldValue, isLooseStream, type MessagesCall } from "./call.ts";
+import { isSdkHeader } from "./sdk-headers.ts";
 import { editedBody, membersNamed } from "./edit.ts";
 import type { Omissions } from "../exchange.ts";
-import type { Member } from "./top-level.ts";
+import type { Member } from "./walk.ts";
 import type { OutboundCall } from "../upstream.ts";
 
 /** The beta that announces `tags`, which some clouds refuse together with the field. */
@@ -30,7 +31,7 @@ export function cloudHeaders(
   const sent = new Headers(trace);
   for (const [name, value] of headers) {
     // Other values may arrive otherwise than they were signed, and the upstream would seem to refuse us, not the client.
-    if (name.startsWith("x-stainless-") && isHeaderValue(value)) sent.set(name, value);
+    if (isSdkHeader(name, value) && isHeaderValue(value)) sent.set(name, value);
   }
   for (const [name, value] of Object.entries(options.fixed)) sent.set(name, value);
   sent.set("content-type", "application/json");
@@ -60,9 +61,8 @@ export function cloudBody(
   change: BodyChange,
 ): Uint8Array {
   const set = [...change.set];
-  const isLoose = call.stream && fieldText(call, "stream") !== "true";
   const isTaken = change.drop.includes("stream") || set.some(([name]) => name === "stream");
-  if (path === "/v1/messages" && isLoose && !isTaken) set.push(["stream", "true"]);
+  if (path === "/v1/messages" && isLooseStream(call) && !isTaken) set.push(["stream", "true"]);
 
   const names: FieldName[] = ["user_profile_id", ...change.drop, ...set.map(([name]) => name)];
   const known = names.map((name) => call.fields[name]);

@@ -1,11 +1,12 @@
 // Changes to the top level of a request body, made in the bytes: what is not named stays as the client wrote it, numbers and
-// spelling included. Where the members are is found by call.ts.
+// spelling included. Where the members are is known since it was read (reading.ts).
 import type { FieldName, MessagesCall } from "./call.ts";
 import { skipBlanks } from "./json-tokens.ts";
-import { type Member, topLevelFinder } from "./top-level.ts";
+import type { Member } from "./walk.ts";
 
-const openBrace = 0x7b;
+const quote = 0x22;
 const comma = 0x2c;
+const openBrace = 0x7b;
 
 export type Edit = {
   /** Members to take out, in any order. */
@@ -47,28 +48,42 @@ export function withoutField(
   // It goes with the comma before it; the first of the object, which is not the only one, with the comma behind it.
   const from = isFirst ? member.keyStart : separator;
   const to = isFirst ? separatorBehind(body, member.valueEnd) : member.valueEnd;
-  const moved = (offset: number) => (offset < to ? offset : offset - (to - from));
-  const { [name]: _, ...others } = call.fields;
-  const fields = Object.entries(others).map(([field, { keyStart, valueStart, valueEnd }]) => [
-    field,
-    { keyStart: moved(keyStart), valueStart: moved(valueStart), valueEnd: moved(valueEnd) },
-  ]);
+  const fields: Record<string, Member> = Object.create(null);
+  for (const [other, at] of Object.entries(call.fields)) {
+    if (at === undefined || other === name) continue;
+    fields[other] = at.keyStart < to ? at : moved(at, from - to);
+  }
   return {
     ...call,
     body: Buffer.concat([body.subarray(0, from), body.subarray(to)]),
-    fields: Object.fromEntries(fields) as MessagesCall["fields"],
+    fields: fields as MessagesCall["fields"],
   };
 }
 
-/** Members of these names, wherever the body has them; one that is given twice is not found, the others are. */
-export function membersNamed(call: MessagesCall, names: ReadonlySet<string>): Member[] {
-  if (names.size === 0) return [];
-  const found = topLevelFinder([...names])(call.body);
-  if (found.kind === "given twice")
-    return membersNamed(call, new Set([...names].filter((name) => name !== found.name)));
-  return found.kind === "object"
-    ? Object.values(found.members).filter((member) => member !== undefined)
-    : [];
+/** The call of the same model with these fields alone, in this order, each as it is written. @param names `model` among them */
+export function withOnly(call: MessagesCall, names: readonly string[]): MessagesCall {
+  const parts: Uint8Array[] = [];
+  const fields: Record<string, Member> = Object.create(null);
+  let length = 0;
+  for (const name of names) {
+    const member = call.fields[name];
+    if (member === undefined) continue;
+    const { keyStart, valueEnd } = member;
+    parts.push(Buffer.from(length === 0 ? "{" : ","), call.body.subarray(keyStart, valueEnd));
+    fields[name] = moved(member, length + 1 - keyStart);
+    length += 1 + valueEnd - keyStart;
+  }
+  return {
+    ...call,
+    stream: call.stream && fields["stream"] !== undefined,
+    body: Buffer.concat([...parts, Buffer.from("}")]),
+    fields: fields as MessagesCall["fields"],
+  };
+}
+
+/** Those of the members of these names that the body has. */
+export function membersNamed({ fields }: MessagesCall, names: ReadonlySet<string>): Member[] {
+  return [...names].map((name) => fields[name]).filter((member) => member !== undefined);
 }
 
 /** Offset of the comma before a key, or of what follows the opening brace. */
@@ -86,10 +101,18 @@ function separatorBehind(body: Uint8Array, valueEnd: number): number {
 /** Whether what is left begins with a member that has no comma before it, rather than with a comma or the closing brace. */
 function startsWithMember(parts: readonly Uint8Array[]): boolean {
   for (const part of parts) {
-    const first = part.find((byte) => !isBlank(byte));
-    if (first !== undefined) return first === 0x22;
+    const first = part[skipBlanks(part, 0)];
+    if (first !== undefined) return first === quote;
   }
   return false;
+}
+
+function moved({ keyStart, valueStart, valueEnd }: Member, bytes: number): Member {
+  return {
+    keyStart: keyStart + bytes,
+    valueStart: valueStart + bytes,
+    valueEnd: valueEnd + bytes,
+  };
 }
 
 function isBlank(byte: number | undefined): boolean {

@@ -1,8 +1,14 @@
 // Where each token of a JSON text ends, byte by byte (RFC 8259, strict): blanks, strings, numbers, literals. How they
-// nest is in top-level.ts. Each function takes the offset at which its token starts and returns the offset after it, or
+// nest is in walk.ts. Each function takes the offset at which its token starts and returns the offset after it, or
 // `broken`.
 
 export const broken = -1;
+
+/** For whoever reads a text in one go: no offset of a body comes near. */
+export const noStop = 0x7fffffff;
+
+/** What `endOfString` returns for a pause before `at`, and `at` again: both ways it is the same sum. */
+export const pausedAt = (at: number): number => broken - at;
 
 /**
  * How many bytes of a string are checked one by one (escapes, raw control characters). Of a longer one only the end is
@@ -54,8 +60,13 @@ export function endOfScalar(bytes: Uint8Array, at: number): number {
   }
 }
 
-/** After the closing quote of the string that opens at `at`. */
-export function endOfString(bytes: Uint8Array, at: number): number {
+/**
+ * After the closing quote of the string that opens at `at`.
+ * @param stop where to pause in a long string of many quotes: `pausedAt` tells the offset to go on from
+ * @param from that offset; 0 for a string that is not begun
+ */
+export function endOfString(bytes: Uint8Array, at: number, stop = noStop, from = 0): number {
+  if (from > 0) return endOfLongString(bytes, from, stop);
   const checkedEnd = Math.min(at + checkedStringBytes, bytes.length);
   at++;
   while (at < checkedEnd) {
@@ -68,15 +79,17 @@ export function endOfString(bytes: Uint8Array, at: number): number {
     else if (bytes[at + 1] === lowerU && areHexDigits(bytes, at + 2)) at += 6;
     else return broken;
   }
-  return endOfLongString(bytes, at);
+  return endOfLongString(bytes, at, stop);
 }
 
 /** After the closing quote, from `from`, which is inside a string but not inside an escape. */
-function endOfLongString(bytes: Uint8Array, from: number): number {
+function endOfLongString(bytes: Uint8Array, from: number, stop: number): number {
   for (let at = bytes.indexOf(quote, from); at !== -1; at = bytes.indexOf(quote, at + 1)) {
     const run = startOfBackslashes(bytes, at, from);
     if (isInsideUnicodeEscape(bytes, run, from)) return broken;
     if ((at - run) % 2 === 0) return at + 1;
+    // Behind an escaped quote: no escape goes on across it.
+    if (at >= stop) return pausedAt(at + 1);
   }
   return broken;
 }

@@ -1,100 +1,119 @@
 // Models that a request names besides its own: a tool may consult one, others may answer in its place, and tomorrow's fields may
-// name more. So every member called `model` counts, wherever it stands, but for what is the developer's own data. Whether
-// somebody may use a model is policy's question.
-import { isMapping } from "../../config/mapping.ts";
-import { ApiError } from "../../http/errors.ts";
+// name more. So every member called `model` counts, wherever it stands and each time that it is given, but for what is the
+// developer's own data. Whether somebody may use a model is policy's question.
 import { valueIn } from "../json.ts";
+import { endOfString } from "./json-tokens.ts";
+import { isSpelled } from "./top-level.ts";
+import type { Visitor, Walk } from "./walk.ts";
 
 /** Members that hold a tool's input, a schema or labels: a `model` in them is not the request's. */
-const ownData: ReadonlySet<string> = new Set([
-  "input",
-  "input_schema",
-  "input_examples",
-  "schema",
-  "tags",
-]);
+const ownData = ["input", "input_schema", "input_examples", "schema", "tags"];
+const ownDataKeys = ownData.map((name) => Buffer.from(name));
+const modelKey = Buffer.from("model");
 
-const key = Buffer.from('"model"');
-/** How each letter of that key begins when it is written as an escape. */
-const escapedLetter = Buffer.from("\\u006");
+/** What a key begins with that may be one of these names; an escape may stand for any letter. */
+const mayBegin = new Uint8Array(256);
+for (const name of ["\\", "model", ...ownData]) mayBegin[name.charCodeAt(0)] = 1;
 
-/** Longest path that is told, in characters. */
+/** Longest name that is read, in bytes with its quotes, as of the request's own model. */
+const nameBytesMax = 4_096;
+
+/** Most different names. */
+const namesMax = 1_000;
+
+/** Longest path that is told, and longest part of it, in characters. */
 const pathLengthMax = 128;
 
-/** A member called `model` that is not admitted. What is no text names nothing that anybody could admit. */
-export type NestedModel = { path: string; model: unknown };
+const quote = 0x22;
+const backslash = 0x5c;
+const lowerN = 0x6e;
+const openBrace = 0x7b;
+
+/** Where each name stands first, by name. Undefined is what is no text or too long for a name: nobody could admit it. */
+export type NestedModels = ReadonlyMap<string | undefined, string>;
+
+/** Collects them from a request as it is walked, up to the first that is one too many. */
+export function createNestedModels() {
+  const found = new Map<string | undefined, string>();
+  /** The key whose value is the developer's own data, and how deep it stands: nothing inside of that counts. */
+  let ownKey = -1;
+  let ownDepth = Infinity;
+
+  const visitor: Pick<Visitor, "key"> = {
+    key(walk, keyStart, _keyEnd, valueStart, depth) {
+      const { bytes, places } = walk;
+      // Deeper alone says nothing: that may be in the next element of a list.
+      if (depth > ownDepth && places[ownDepth - 1] === ownKey) return;
+      ownDepth = Infinity;
+      if (mayBegin[bytes[keyStart + 1] ?? 0] === 0) return;
+      if (isOwnData(bytes, keyStart + 1)) {
+        ownKey = keyStart;
+        ownDepth = depth;
+      }
+      // The request's own is at the top.
+      if (depth === 1 || !isSpelled(bytes, keyStart + 1, modelKey)) return;
+      const first = bytes[valueStart];
+      if (first === openBrace || first === lowerN) return;
+      const name = first === quote ? nameAt(bytes, valueStart) : undefined;
+      if (found.size <= namesMax && !found.has(name)) found.set(name, pathOf(walk, depth));
+    },
+  };
+  return {
+    found: found as NestedModels,
+    refusal: () =>
+      found.size > namesMax ? `request body names more than ${namesMax} models` : undefined,
+    ...visitor,
+  };
+}
 
 /**
- * The first one that is not admitted, in the order of the body; undefined when there is none. A body is searched for the key
- * as bytes, and only parsed when a value is found that is not admitted: it may stand in somebody's own data.
- * @param body JSON, long strings perhaps unchecked
- * @throws ApiError `invalid_request_error` when one of those turns out to be no JSON
+ * The first one that is not admitted, in the order of the body; undefined when there is none.
+ * @param isAdmitted asked once for each name
  */
 export function unadmittedModel(
-  body: Uint8Array,
+  nestedModels: NestedModels,
   isAdmitted: (model: string) => boolean,
-): NestedModel | undefined {
-  if (looksHarmless(body, isAdmitted)) return undefined;
-  const request = valueIn(new TextDecoder().decode(body));
-  if (request === undefined) throw new ApiError("invalid_request_error", "invalid JSON");
-  return firstIn(request, isAdmitted);
-}
-
-function looksHarmless(body: Uint8Array, isAdmitted: (model: string) => boolean): boolean {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  if (bytes.includes(escapedLetter)) return false;
-  for (let at = bytes.indexOf(key); at >= 0; at = bytes.indexOf(key, at + key.length)) {
-    const next = at + key.length;
-    if (!isHarmless(bytes.toString("utf8", next, next + lookedAtBytes), isAdmitted)) return false;
-  }
-  return true;
-}
-
-/** What follows the key is looked at so far, in bytes; longer names and blanks are left to the parser. */
-const lookedAtBytes = 512;
-
-/** @param text what follows the key, perhaps cut. In JSON a quote within a string is escaped, so the key is a whole string. */
-function isHarmless(text: string, isAdmitted: (model: string) => boolean): boolean {
-  const rest = text.trimStart();
-  if (rest === "") return false;
-  if (!rest.startsWith(":")) return true; // A value, not a key.
-  const value = rest.slice(1).trimStart();
-  if (value.startsWith("{") || value.startsWith("null")) return true;
-  const [name = ""] = /^"(?:[^"\\]|\\.)*"/s.exec(value) ?? [];
-  return admits(valueIn(name), isAdmitted);
-}
-
-type Place = { value: unknown; name: string; above: Place | undefined };
-
-/** Iterative: a body may be as deep as it is long. */
-function firstIn(
-  request: unknown,
-  isAdmitted: (model: string) => boolean,
-): NestedModel | undefined {
-  const open: Place[] = [{ value: request, name: "", above: undefined }];
-  for (let place = open.pop(); place !== undefined; place = open.pop()) {
-    const { value, name } = place;
-    const names = name === "model" && value !== null && !isMapping(value);
-    if (names && !admits(value, isAdmitted)) return { path: pathOf(place), model: value };
-    if (typeof value !== "object" || value === null) continue;
-    const above = place;
-    const members = Object.entries(value)
-      .filter(([member]) => !ownData.has(member))
-      .map(([member, inner]) => ({ value: inner, name: member, above }));
-    open.push(...members.toReversed());
-  }
+): { path: string; model: string | undefined } | undefined {
+  for (const [model, path] of nestedModels)
+    if (model === undefined || !isAdmitted(model)) return { path, model };
   return undefined;
 }
 
-function admits(model: unknown, isAdmitted: (model: string) => boolean): boolean {
-  return typeof model === "string" && isAdmitted(model);
+function isOwnData(bytes: Uint8Array, at: number): boolean {
+  for (let index = 0; index < ownDataKeys.length; index++) {
+    const name = ownDataKeys[index];
+    if (name !== undefined && isSpelled(bytes, at, name)) return true;
+  }
+  return false;
+}
+
+function nameAt(bytes: Uint8Array, start: number): string | undefined {
+  const end = endOfString(bytes, start, start + nameBytesMax);
+  if (end < 0 || end - start > nameBytesMax) return undefined;
+  const name = valueIn(textOf(bytes, start, end));
+  return typeof name === "string" ? name : undefined;
 }
 
 /** `tools.0.model` */
-function pathOf(place: Place): string {
-  const names: string[] = [];
-  for (let at: Place | undefined = place; at?.above !== undefined; at = at.above)
-    names.push(at.name);
-  const path = names.toReversed().join(".");
+function pathOf({ bytes, places }: Walk, depth: number): string {
+  let path = "";
+  for (let level = 0; level < depth && path.length <= pathLengthMax; level++) {
+    const place = places[level] ?? 0;
+    path += `${level > 0 ? "." : ""}${place < 0 ? -1 - place : keyAt(bytes, place)}`;
+  }
   return path.length > pathLengthMax ? `${path.slice(0, pathLengthMax)}...` : path;
+}
+
+/** A key, or as much of it as is told, as it is spelled: the walk has checked it, and a long one is not read again. */
+function keyAt(bytes: Uint8Array, start: number): string {
+  let end = start + 1;
+  while (bytes[end] !== quote && end - start < pathLengthMax)
+    end += bytes[end] === backslash ? 2 : 1;
+  const text = textOf(bytes, start + 1, end);
+  const key = valueIn(`"${text}"`);
+  return typeof key === "string" ? key : text;
+}
+
+function textOf(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString();
 }

@@ -22,6 +22,7 @@ import {
 } from "../../../src/telemetry/export/collector-export.ts";
 import { createOwnOrigin } from "../../../src/telemetry/export/own-resource.ts";
 import type { Timer } from "../../../src/timer.ts";
+import { openNetwork } from "../../support/egress.ts";
 import { startGoogle, writeFederation } from "../../support/google.ts";
 import { portOf } from "../../support/idp.ts";
 import { selfSigned } from "../../support/self-signed.ts";
@@ -52,7 +53,7 @@ const after: Timer = (ms, run) => {
   return () => clearTimeout(timer);
 };
 const usual: SendOptions = {
-  allowLoopback: true,
+  network: openNetwork(),
   userAgent: "claude-gateway/test",
   after,
   timeoutMs: 5_000,
@@ -371,13 +372,14 @@ describe("in time", () => {
     let lookups = 0;
     const resolve = async () => {
       lookups += 1;
-      return lookups <= 3
-        ? new Promise<never>(() => undefined)
-        : [{ address: "127.0.0.1", family: 4 }];
+      return lookups <= 3 ? new Promise<never>(() => undefined) : ["127.0.0.1"];
     };
+    const network = openNetwork({ resolve, lookUpMs: 1 });
     const url = `http://otel.example:${new URL(collector.url).port}`;
-    const sendRecords = createRecordSend(configured({ url }), { ...usual, ...soon, resolve });
-    for (let round = 0; round < 3; round++) expect(await sendRecords([record])).toEqual(late);
+    const sendRecords = createRecordSend(configured({ url }), { ...usual, ...soon, network });
+    const why = "ETIMEDOUT: no address of otel.example within 1 ms";
+    for (let round = 0; round < 3; round++)
+      expect(await sendRecords([record])).toEqual({ kind: "failed", why });
     expect(await sendRecords([record])).toEqual({ kind: "taken" });
   });
 
@@ -429,17 +431,21 @@ describe("a forbidden address is not connected to", () => {
     expect(whyOf(await send({ url: "http://169.254.169.254/" }))).toBe(
       "ECONNREFUSED_SSRF: blocked (cloud metadata): 169.254.169.254 → 169.254.169.254",
     );
-    expect(whyOf(await send({}, { allowLoopback: false }))).toContain("blocked (loopback");
+    expect(whyOf(await send({}, { network: openNetwork({ allowLoopback: false }) }))).toContain(
+      "blocked (loopback",
+    );
     expect(collector.received).toEqual([]);
   });
 
   test("when a name leads there", async () => {
-    const resolve = async () => [{ address: "169.254.169.254", family: 4 }];
-    expect(whyOf(await send({ url: "http://otel.example/" }, { resolve }))).toBe(
+    const network = openNetwork({ resolve: async () => ["169.254.169.254"] });
+    expect(whyOf(await send({ url: "http://otel.example/" }, { network }))).toBe(
       "ECONNREFUSED_SSRF: blocked (cloud metadata): otel.example → 169.254.169.254",
     );
     const url = `http://localhost:${new URL(collector.url).port}`;
-    expect(whyOf(await send({ url }, { allowLoopback: false }))).toContain("blocked (loopback");
+    expect(
+      whyOf(await send({ url }, { network: openNetwork({ allowLoopback: false }) })),
+    ).toContain("blocked (loopback");
     expect(collector.received).toEqual([]);
   });
 });

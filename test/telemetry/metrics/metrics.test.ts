@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { createCollector } from "../../../src/telemetry/collector.ts";
 import { createMetricExporter } from "../../../src/telemetry/export/collector-export.ts";
+import { openNetwork } from "../../support/egress.ts";
 import { untilTrue } from "../../support/until-true.ts";
 import { type Collector, startCollector } from "../collector.ts";
 import { finishedRequest } from "../requests/finished-requests.ts";
@@ -117,7 +118,7 @@ describe("collectors", () => {
     const exporter = createMetricExporter(
       createCollector({ ...config, ...rest }, { now: Date.now }),
       {
-        allowLoopback: true,
+        network: openNetwork(),
         userAgent: "claude-gateway/1.2.3",
         after: (ms, run) => {
           const timer = setTimeout(run, ms);

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { load, minimal } from "../../config/samples.ts";
-import { createEgress } from "../../../src/http/egress.ts";
+import { egressFor } from "../../support/egress.ts";
 import { createCollector, type Outcome } from "../../../src/telemetry/collector.ts";
 import { createDelivery, type Export } from "../../../src/telemetry/relay/delivery.ts";
 import { startGoogle, writeFederation } from "../../support/google.ts";
@@ -45,7 +45,7 @@ function deliveryTo(destination: object, { timeoutMs = 5_000, allowLoopback = tr
   const [read] = load(JSON.stringify(config), { env }).config.telemetry?.forward_to ?? [];
   if (read === undefined) throw new Error("no destination");
   return createDelivery(createCollector(read, { now: Date.now }), {
-    egress: createEgress({ allowLoopback, timeoutMs, responseBytesMax: 1_000 }),
+    egress: egressFor({ allowLoopback, timeoutMs, responseBytesMax: 1_000 }),
     userAgent: "claude-gateway/test",
   });
 }
@@ -199,7 +199,7 @@ describe("Google's collector", () => {
     };
     const [read] = load(JSON.stringify(config)).config.telemetry?.forward_to ?? [];
     if (read === undefined) throw new Error("no destination");
-    const here = createEgress({ allowLoopback: true, timeoutMs: 5_000, responseBytesMax: 1_000 });
+    const here = egressFor({ allowLoopback: true, timeoutMs: 5_000, responseBytesMax: 1_000 });
     return createDelivery(createCollector(read, { now: Date.now }), {
       egress: {
         fetch: (url, init) => here.fetch(collector.url + new URL(url).pathname, init),

@@ -6,6 +6,7 @@ import { createRelay, describeRelay } from "../../../src/telemetry/relay/relay.t
 import { load, minimal } from "../../config/samples.ts";
 import { startCollector } from "../collector.ts";
 import { createHandClock } from "../hand-clock.ts";
+import { openNetwork } from "../../support/egress.ts";
 import { incomingOf } from "../../support/incoming.ts";
 
 const collectors = [startCollector(), startCollector()] as const;
@@ -32,7 +33,7 @@ function telemetryOf(destinations: object[]) {
 function open(...destinations: object[]) {
   const clock = createHandClock();
   const relay = createRelay(telemetryOf(destinations), {
-    allowLoopback: true,
+    network: openNetwork(),
     userAgent: "claude-gateway/test",
     log,
     after: clock.after,
@@ -154,7 +155,7 @@ test("what waits is sent before it closes", async () => {
 
 test("without a collector exports are accepted and dropped", async () => {
   const relay = createRelay(undefined, {
-    allowLoopback: false,
+    network: openNetwork(),
     userAgent: "",
     log,
     after: createHandClock().after,
