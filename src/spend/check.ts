@@ -1,6 +1,9 @@
 // The read that every request's check needs: caps and sums as the database has them now, so that what another replica has just
 // changed holds for the very next request. Checks that arrive while a read is under way share the next one. What they read
 // goes into the memory of this process, where accounts and caps are looked up.
+//
+// A database that does not answer must not cost each request the wait: once a read is late nobody waits for it any more, nor asks
+// for another while it is under way, and until one has come back in time the next ones are hardly waited for.
 import { log, messageOf } from "../log.ts";
 import type { Standings, StandingsQuestion, StandingsStore } from "../store/standings.ts";
 import type { Accounts, Owner } from "./accounts.ts";
@@ -31,16 +34,26 @@ export type CheckDeps = {
    * at most, and more checks share each read.
    */
   paceMs: number;
+  patience: Patience;
 };
 
 /**
- * A read that takes longer is given up. Callers wait for two at most, the one under way and the one that they share; who asks
- * for more of one person than go into a read waits for those that take them.
+ * How long a read is waited for, in milliseconds. Callers wait for two at most, the one under way and the one that they share; who
+ * asks for more of one person than go into a read waits for those that take them.
  */
-const readMs = 2_000;
+export type Patience = {
+  readonly ms: number;
+  /** After one that was late or failed, until one takes less than `ms`. It takes a quarter of a second to connect anew. */
+  readonly inDoubtMs: number;
+};
 
-/** After a read that was given up nobody waits for so long: the next one would be late as well. */
-const restMs = 1_000;
+/** For requests that go on by what is known when nothing can be read. */
+export const shortPatience: Patience = { ms: 500, inDoubtMs: 50 };
+/** For those that are refused then: a database that is slow for a moment should not refuse anybody. */
+export const longPatience: Patience = { ms: 2_000, inDoubtMs: 500 };
+
+/** For so long, in milliseconds, a late read that does not come back keeps everybody from asking again. */
+const overdueMs = 2_000;
 
 /** Milliseconds between two log lines about the same. */
 const logIntervalMs = 10_000;
@@ -60,18 +73,22 @@ type NextRead = { readonly people: People; readonly isFresh: Promise<boolean> };
 type OpenRead = ReturnType<Ledger["openRead"]>;
 
 export function createCheck(deps: CheckDeps): Check {
-  const { store, ledger, accounts, caps, periods, now, after, paceMs } = deps;
+  const { store, ledger, accounts, caps, periods, now, after, paceMs, patience } = deps;
   let lastRead: Promise<unknown> = Promise.resolve();
   /** In the order in which they will begin: one, unless somebody has asked for more than go into it. */
   const nextReads: NextRead[] = [];
   let begunAt = -Infinity;
-  let lateAt = -Infinity;
+  /** The last read was late, or failed. */
+  let isInDoubt = false;
+  /** One that nobody waits for any more is under way. */
+  let isOverdue = false;
   const failureLoggedAt = new Map<string, number>();
   /** Reads are numbered, so that one that was late does not overwrite what a later one found. */
   let begun = 0;
   let applied = 0;
 
   return (asked) => {
+    if (isOverdue) return notFresh;
     const next = nextReads.find(({ people }) => hasRoomFor(asked, people)) ?? furtherRead();
     add(next.people, asked);
     return next.isFresh;
@@ -94,21 +111,34 @@ export function createCheck(deps: CheckDeps): Check {
   }
 
   async function read(people: readonly Asked[]): Promise<boolean> {
-    if (isWithin(restMs, lateAt)) return false;
-    const late = `no answer from the database within ${readMs / 1000}s`;
-    let failure: string | undefined = late;
+    if (isOverdue) return false;
+    let isSlow = false;
+    let isFresh = false;
+    let isOver = false;
+    const cancel = after(patience.ms, () => {
+      isSlow = isInDoubt = true;
+      tellUnread(`no answer from the database within ${patience.ms / 1000}s`);
+    });
     const reading = readFor(people).then(
-      () => (failure = undefined),
-      (error: unknown) => (failure = messageOf(error)),
+      () => {
+        isFresh = true;
+        isInDoubt = isSlow;
+      },
+      (error: unknown) => {
+        isInDoubt = true;
+        tellUnread(messageOf(error));
+      },
     );
-    await atMost(readMs, reading, after);
-    if (failure === undefined) return true;
-    if (failure === late) lateAt = now();
-    tell(
-      "read",
-      `spend check failed: ${failure}. Until the database answers, enforcement goes by the caps and sums that were last read here`,
-    );
-    return false;
+    const over = reading.then(() => {
+      isOver = true;
+      cancel();
+    });
+    await atMost(isInDoubt ? patience.inDoubtMs : patience.ms, over, after);
+    if (!isOver) {
+      isOverdue = true;
+      void atMost(overdueMs, over, after).then(() => (isOverdue = false));
+    }
+    return isFresh;
   }
 
   /** Also when nobody waits for it any more: what it finds is better than what was known before it. */
@@ -147,17 +177,22 @@ export function createCheck(deps: CheckDeps): Check {
     });
   }
 
+  function tellUnread(why: string): void {
+    tell(
+      "read",
+      `spend check failed: ${why}. Until the database answers, enforcement goes by the caps and sums that were last read here`,
+    );
+  }
+
   function tell(subject: string, message: string): void {
-    if (isWithin(logIntervalMs, failureLoggedAt.get(subject) ?? -Infinity)) return;
+    // A clock that was set back must not make it last for as long.
+    if (Math.abs(now() - (failureLoggedAt.get(subject) ?? -Infinity)) < logIntervalMs) return;
     failureLoggedAt.set(subject, now());
     log.warn(message);
   }
-
-  /** A clock that was set back must not make it last for as long. */
-  function isWithin(ms: number, at: number): boolean {
-    return Math.abs(now() - at) < ms;
-  }
 }
+
+const notFresh = Promise.resolve(false);
 
 function hasRoomFor(asked: Asked, people: People): boolean {
   const known = people.get(asked.person.sub);

@@ -104,6 +104,10 @@ function createFile(directory: string, writer: string): JournalFile {
           bytes = 0;
           for (const line of lines) bytes += await write(draft, writer, line);
           await draft.datasync();
+        } catch (error) {
+          // On a disk that is full it would take the room that the next try needs.
+          await rm(draftPath, { force: true });
+          throw error;
         } finally {
           await draft.close();
         }

@@ -1,6 +1,7 @@
 // What the operator reads about spend that does not get into the database: that it waits, why and how to help, that it goes on,
 // and what is lost. Each at most every 30 s while it lasts.
 import { type log as operationalLog, messageOf } from "../log.ts";
+import { adviceOn, codeOf } from "../store/advice.ts";
 import { centsText, type Money } from "./money.ts";
 
 export type RecordLog = Pick<typeof operationalLog, "info" | "warn" | "error">;
@@ -21,14 +22,10 @@ export type RecordReport = {
 /** Milliseconds between two lines about the same. */
 const intervalMs = 30_000;
 
-/** By SQLSTATE (PostgreSQL manual, appendix A): what waiting alone does not mend. */
-const advice: Readonly<Record<string, string>> = {
-  "25006":
-    "The database only takes reads: store.postgres_url must lead to the server that takes writes",
-  "42501":
-    "Grant the gateway's role select, insert and update on spend, pooled_spend, session_spend, spend_writers, principal_emails and principal_groups",
-  "53100": "The database server's disk is full",
-};
+/** SQLSTATE of a role that lacks a privilege. */
+const notPermitted = "42501";
+const grantAdvice =
+  "Grant the gateway's role select, insert and update on spend, pooled_spend, session_spend, spend_writers, principal_emails and principal_groups";
 
 /** @param now milliseconds since the epoch */
 export function createRecordReport(log: RecordLog, now: () => number): RecordReport {
@@ -48,7 +45,7 @@ export function createRecordReport(log: RecordLog, now: () => number): RecordRep
     failed(error, { charged, since }, where) {
       isFailing = true;
       if (!isDue("record")) return;
-      const help = advice[codeOf(error)];
+      const help = codeOf(error) === notPermitted ? grantAdvice : adviceOn(error);
       log.warn(
         `spend record failed: ${messageOf(error)}. ${centsText(charged)} cents settled since ${timeText(since)} wait ${where}` +
           (help === undefined ? "" : `. ${help}`),
@@ -89,11 +86,6 @@ export function createRecordReport(log: RecordLog, now: () => number): RecordRep
 /** Whether two statements got in each other's way (classes 40 of SQLSTATE), which sending one again mends. */
 export function isCollision(error: unknown): boolean {
   return codeOf(error).startsWith("40");
-}
-
-function codeOf(error: unknown): string {
-  const { code } = (error ?? {}) as { code?: unknown };
-  return typeof code === "string" ? code : "";
 }
 
 function timeText(at: number): string {

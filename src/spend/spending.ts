@@ -8,7 +8,7 @@ import type { Store } from "../store/store.ts";
 import { createAccounts } from "./accounts.ts";
 import { createAdminApi } from "./admin/admin-api.ts";
 import { createEffective } from "./admin/effective.ts";
-import { createCheck } from "./check.ts";
+import { createCheck, longPatience, shortPatience } from "./check.ts";
 import { openJournal } from "./journal.ts";
 import { createKnownCaps } from "./known-caps.ts";
 import { createLedger, type LedgerOptions } from "./ledger.ts";
@@ -88,6 +88,7 @@ export function openSpending(
       now,
       after,
       paceMs: checkPaceMs,
+      patience: failClosed ? longPatience : shortPatience,
     }),
     ledger,
     standingsOf: createStandings({ accounts, caps, groupLimitMode }),

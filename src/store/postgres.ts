@@ -3,7 +3,8 @@
 import postgres from "postgres";
 import type { StoreConfig } from "../config/schema.ts";
 import { log } from "../log.ts";
-import { parseConnectionUrl } from "./connection-url.ts";
+import { withBreaker } from "./breaker.ts";
+import { type ConnectionTarget, parseConnectionUrl } from "./connection-url.ts";
 import { type ClientOptions, createDatabase, type Database } from "./database.ts";
 import { createDialer } from "./dial.ts";
 import { migrate } from "./migrations.ts";
@@ -20,6 +21,10 @@ const retryMsDefault = 2_000;
 const statementMsMin = 5_000;
 /** Connections that idle longer are closed, before a NAT or load balancer forgets them (the shortest common limit is 350 s). */
 const idleSeconds = 240;
+/** One that the breaker asks on must not be dead itself, so that it is not kept for long. */
+const askingIdleSeconds = 10;
+/** While the breaker waits, connecting must not fail: it would take that for an answer. */
+const askingConnectSecondsMin = 5;
 
 /**
  * Connects, migrates, and resolves with the store. PostgreSQL 11 or newer, directly or through pgbouncer in any pool mode.
@@ -32,21 +37,32 @@ export async function openPostgres(
   { retryMs = retryMsDefault, ...options }: PostgresOptions = {},
 ): Promise<Store> {
   const timeoutSeconds = config.connect_timeout_seconds;
-  const database = createDatabase(clientOptions(config), {
-    statementMs: Math.max(statementMsMin, (timeoutSeconds + 1) * 1000),
-    replaceWhenLate: true,
-  });
+  const target = parseConnectionUrl(config.postgres_url ?? "");
+  const open = (differing: Partial<ClientOptions> = {}) =>
+    createDatabase(
+      { ...clientOptions(config, target), ...differing },
+      {
+        statementMs: Math.max(statementMsMin, (timeoutSeconds + 1) * 1000),
+        replaceWhenLate: true,
+        hosts: target.endpoints.length,
+      },
+    );
+  const database = open();
   try {
     await prepare(database, { retryMs, timeoutSeconds });
-    return createStore(database, options);
   } catch (error) {
     await database.close();
     throw error;
   }
+  const asked = open({
+    max: 1,
+    idle_timeout: askingIdleSeconds,
+    connect_timeout: Math.max(askingConnectSecondsMin, timeoutSeconds),
+  });
+  return createStore(withBreaker(database, asked), options);
 }
 
-function clientOptions(config: StoreConfig): ClientOptions {
-  const target = parseConnectionUrl(config.postgres_url ?? "");
+function clientOptions(config: StoreConfig, target: ConnectionTarget): ClientOptions {
   const user = config.username ?? target.user ?? "postgres";
   return {
     max: config.max_connections,

@@ -2,7 +2,6 @@
 // expired rows. Opening one is in postgres.ts and embedded.ts.
 import { log, messageOf } from "../log.ts";
 import type { Database } from "./database.ts";
-import { within } from "./deadline.ts";
 import { createEffectiveStore, type EffectiveStore } from "./effective.ts";
 import { createKeyValue, type KeyValue, pruneRowsMax } from "./kv.ts";
 import { createLedgerStore, type LedgerStore } from "./ledger.ts";
@@ -20,7 +19,7 @@ export type Store = {
   limits: LimitsStore;
   /** Who stands where, for administrators. */
   effective: EffectiveStore;
-  /** Resolves when the database answers a query within `probeMs`; throws otherwise. */
+  /** Resolves when the database has taken a write, one that leaves it as large as it was; throws when it does not. */
   probe(): Promise<void>;
   /** Ends the sweep and the connections. Bounded; statements under way have two seconds. */
   close(): Promise<void>;
@@ -36,7 +35,8 @@ export type StoreOptions = {
   sweepIntervalMs?: number | undefined;
 };
 
-const probeMs = 2_000;
+/** The row that probes write expires, so that it does not stay when the process is gone. */
+const probeSeconds = 60;
 const sweepIntervalMsDefault = 10 * 60_000;
 /** Prunes in one sweep at most: 100,000 rows. What is left waits for the next. */
 const prunesMax = 100;
@@ -52,6 +52,8 @@ async function sweepOf(swept: { prune(): Promise<number> }): Promise<void> {
 export function createStore(database: Database, options: StoreOptions = {}): Store {
   const { query } = database;
   const kv = createKeyValue(query);
+  // A row of its own, so that processes do not wait for each other.
+  const probeKey = `probe:${crypto.randomUUID()}`;
   const retention = options.retention && createRetention(query, options.retention);
   let sweeping: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
@@ -92,13 +94,7 @@ export function createStore(database: Database, options: StoreOptions = {}): Sto
     standings: createStandingsStore(query),
     limits: createLimitsStore(query),
     effective: createEffectiveStore(query),
-    async probe() {
-      await within(
-        probeMs,
-        database.query`select 1`,
-        `the store did not answer within ${probeMs / 1000}s`,
-      );
-    },
+    probe: () => kv.put(probeKey, "", probeSeconds),
     close: () => (closing ??= close()),
   };
 }

@@ -97,11 +97,12 @@ test("caps that cannot be read in time hold as they were, and only the first one
     const served = await buy("ada", 40);
     expect(served.status).toBe(200);
     await served.text();
-    expect(performance.now() - began).toBeGreaterThan(1_500);
+    expect(performance.now() - began).toBeWithin(400, 1_900);
     const next = performance.now();
-    expect((await refusal(await buy("ada", 1)))[1]).toBe("billing_error");
+    for (let asked = 0; asked < 5; asked++)
+      expect((await refusal(await buy("ada", 1)))[1]).toBe("billing_error");
     expect(performance.now() - next).toBeLessThan(1_000);
-    await gateway.waitForLog(/warn spend check failed: no answer from the database within 2s/);
+    await gateway.waitForLog(/warn spend check failed: no answer from the database within 0\.5s/);
     await unlock();
     await tables.untilSpent("ada", 100);
   } finally {

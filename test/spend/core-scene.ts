@@ -3,7 +3,7 @@
 import type { CapRow } from "../../src/store/standings.ts";
 import { createAccounts } from "../../src/spend/accounts.ts";
 import type { GroupLimitMode } from "../../src/spend/caps.ts";
-import { createCheck } from "../../src/spend/check.ts";
+import { createCheck, longPatience, shortPatience } from "../../src/spend/check.ts";
 import { createKnownCaps } from "../../src/spend/known-caps.ts";
 import { type Charge, createLedger, type Ledger } from "../../src/spend/ledger.ts";
 import { cent, type Money } from "../../src/spend/money.ts";
@@ -100,6 +100,7 @@ export function openCore(options: CoreOptions = {}) {
       now,
       after,
       paceMs: 0,
+      patience: failClosed ? longPatience : shortPatience,
     }),
     ledger,
     standingsOf: createStandings({ accounts, caps, groupLimitMode }),

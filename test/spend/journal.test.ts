@@ -11,6 +11,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { openJournal } from "../../src/spend/journal.ts";
 import { cent, type Money } from "../../src/spend/money.ts";
@@ -171,7 +172,7 @@ describe("a journal", () => {
   test("belongs to one process, and the setting is named to a second one", async () => {
     const scene = open();
     expect(() => openJournal(directory)).toThrow(
-      `store.journal: cannot use ${directory}: in use by process ${process.pid}. Each process needs a directory of its own`,
+      `store.journal: cannot use ${directory}: in use by process ${process.pid} on ${hostname()}. Each process needs a directory of its own`,
     );
     await scene.ledger.close(1_000);
     openJournal(directory).release();

@@ -6,6 +6,7 @@ import { rowKey } from "../../src/spend/tally.ts";
 import { migratedPostgres } from "../store/migrated.ts";
 import type { Query } from "../../src/store/database.ts";
 import { createWorld } from "./simulated-world.ts";
+import { numbersFrom } from "../support/seeded-numbers.ts";
 
 const seeds = [1, 2, 3];
 const rounds = 1_200;
@@ -14,7 +15,7 @@ test.each(seeds)(
   "what is recorded is what was charged, through everything that can happen (seed %i)",
   async (seed) => {
     const database = await migratedPostgres();
-    const random = randomFrom(seed);
+    const random = numbersFrom(seed);
     const world = createWorld(database.query, random);
     for (let round = 0; round < rounds; round += 1) {
       for (let charges = random() * 3; charges > 0; charges -= 1) world.charge();
@@ -77,15 +78,4 @@ async function rowsIn(query: Query): Promise<Map<string, bigint>> {
       return [key, moneyOf(cents)];
     }),
   );
-}
-
-/** Numbers from 0 to 1, the same ones for the same seed (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
