@@ -20,7 +20,11 @@ export type AuditEvent =
   | { evt: "config.load"; path: string; sha256: string }
   | { evt: "access.denied"; request_id: string; reason: string; client_ip: string }
   | { evt: "access.public_client"; request_id: string; client_ip: string }
-  | ({ evt: "auth.denied"; reason: "missing_token" | "invalid_token"; path: string } & Request)
+  | ({
+      evt: "auth.denied";
+      reason: "missing_token" | "invalid_token" | "ended_session";
+      path: string;
+    } & Request)
   | ({
       evt: "device.authorize";
       result: "success" | "rate_limited";
@@ -46,6 +50,13 @@ export type AuditEvent =
       err: string;
       step: string;
       answer: string;
+    } & Request)
+  | ({
+      evt: "session.revoke";
+      /** `unrecorded`: it has ended where it was asked for, and elsewhere once the database is back. */
+      result: "success" | "unrecorded";
+      token: "bearer" | "refresh_token";
+      sub: string;
     } & Request)
   | ({
       evt: "managed.serve";
@@ -75,6 +86,14 @@ export type AuditEvent =
       pooled_budget?: AuditedPool;
     } & LimitChange)
   | ({ evt: "admin.limit.delete" } & LimitChange)
+  | {
+      evt: "admin.sign_out";
+      result: "success" | "unrecorded";
+      request_id: string;
+      actor: string;
+      /** The `sub` of who was signed out everywhere. */
+      target: string;
+    }
   | ({
       evt: "inference";
       request_id: string;

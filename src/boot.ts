@@ -5,6 +5,7 @@ import { isLoopbackHost } from "./config/addresses.ts";
 import { loadConfig, type LoadedConfig, type Sources } from "./config/load.ts";
 import { firstOf } from "./config/problems.ts";
 import type { Config } from "./config/schema.ts";
+import { type Endings, openEndings } from "./endings/endings.ts";
 import { createGateway } from "./gateway.ts";
 import { createAdmission } from "./http/admission.ts";
 import { createEgress } from "./http/egress.ts";
@@ -95,9 +96,11 @@ export async function bootGateway(
   });
   discovering.catch(() => undefined);
   let opened: Store | undefined;
+  let endings: Endings | undefined;
   let spending: Spending | undefined;
   const close = async ({ settleMs, flushMs }: typeof patience) => {
     await spending?.close(settleMs);
+    await endings?.close();
     await opened?.close();
     // Last, for it is told of what the others do.
     await telemetry.close(flushMs);
@@ -105,6 +108,14 @@ export async function bootGateway(
   try {
     opened = await opening;
     const store = telemetry.observedStore(opened);
+    const ended = await openEndings({
+      store: store.endings,
+      bearerTtlSeconds: config.session.ttl_hours * 3600,
+      log,
+      after,
+      now: options.now,
+    });
+    endings = ended;
     spending =
       config.admin && openSpending(config, config.admin, { store, after, log, now: options.now });
     const identityProvider = await discovering;
@@ -121,6 +132,7 @@ export async function bootGateway(
           {
             config,
             store,
+            endings: ended,
             identityProvider,
             upstreams,
             telemetry,

@@ -1,7 +1,9 @@
 // The one route list: what is answered to anybody, what to a signed-in developer, and which domain answers it. Each domain
 // is handed exactly what it needs.
 import { audit } from "./audit.ts";
+import { groupListsOf } from "./config/group-checks.ts";
 import type { Config } from "./config/schema.ts";
+import type { Endings } from "./endings/endings.ts";
 import { ApiError } from "./http/errors.ts";
 import type { Connections } from "./http/listener.ts";
 import type { Incoming } from "./http/request.ts";
@@ -10,15 +12,19 @@ import type { IdentityProvider } from "./idp/provider.ts";
 import { createCapacity } from "./inference/capacity.ts";
 import { createMessages } from "./inference/messages.ts";
 import { createRouting } from "./inference/routing.ts";
+import { log } from "./log.ts";
 import { createModelDirectory } from "./models/resolve.ts";
 import { createCallback } from "./oauth/callback.ts";
+import { withCarriedGroups } from "./oauth/carried-groups.ts";
 import { createDeviceAuthorization } from "./oauth/device-authorization.ts";
 import { createDeviceGrants, type DeviceGrant } from "./oauth/device.ts";
 import { createMetadata } from "./oauth/metadata.ts";
 import { createPublicBase } from "./oauth/origin.ts";
 import { landingPage } from "./oauth/pages.ts";
 import { createRateLimit } from "./oauth/rate-limit.ts";
-import { createTokenEndpoint, type RefreshTokenContent } from "./oauth/token.ts";
+import { createRefreshTokens, type RefreshTokenContent } from "./oauth/refresh-token.ts";
+import { createRevocation } from "./oauth/revocation.ts";
+import { createTokenEndpoint } from "./oauth/token.ts";
 import { createVerification, pageResponse } from "./oauth/verification.ts";
 import type { AuthorizationState } from "./oauth/browser.ts";
 import { createBootstrap } from "./policy/bootstrap.ts";
@@ -32,6 +38,7 @@ import { createSealed } from "./sealed.ts";
 import { createSessions, type Principal } from "./session.ts";
 import { createReadiness } from "./store/readiness.ts";
 import { adminPath } from "./spend/admin/admin-api.ts";
+import { createSignOuts, signOutsPath } from "./spend/admin/sign-outs.ts";
 import type { Spending } from "./spend/spending.ts";
 import type { Store } from "./store/store.ts";
 import { createPrices } from "./spend/price.ts";
@@ -47,6 +54,7 @@ const auditedPathLengthMax = 512;
 export type GatewayParts = {
   config: Config;
   store: Store;
+  endings: Endings;
   identityProvider: IdentityProvider;
   upstreams: readonly Upstream[];
   telemetry: Telemetry;
@@ -64,7 +72,7 @@ export type GatewayParts = {
 
 /** The handler of every request. Builds only: opens no connection and starts no timer. */
 export function createGateway(parts: GatewayParts, connections: Connections): Router {
-  const { config, store, identityProvider, upstreams, telemetry, spending, policies, now } = parts;
+  const { config, store, endings, upstreams, telemetry, spending, policies, now } = parts;
   const { oidc, session, rate_limits: rateLimits, login_notice: loginNotice } = config;
 
   const secrets =
@@ -76,11 +84,21 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ro
     issuer: base.fixed,
     billingGroupTag: config.admin?.billing_group_tag,
     ttlSeconds,
+    endings,
     now,
+  });
+  const refreshTokens = createRefreshTokens(
+    createSealed<RefreshTokenContent>("refresh token", { secrets, now }),
+  );
+  const identityProvider = withCarriedGroups(parts.identityProvider, {
+    isNamed: isGroupNamedIn(config),
+    standings: spending && store.standings,
+    log,
   });
   const grants = createDeviceGrants(
     store.kv,
     createSealed<DeviceGrant>("device grant", { secrets, now }),
+    endings,
   );
   const authorizationState = createSealed<AuthorizationState>("authorization state", {
     secrets,
@@ -178,11 +196,13 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ro
     "POST /oauth/token": createTokenEndpoint({
       grants,
       sessions,
-      sealed: createSealed<RefreshTokenContent>("refresh token", { secrets, now }),
+      refreshTokens,
+      endings,
       identityProvider,
       ttlHours: session.ttl_hours,
       decisive: decisiveIn(config),
     }),
+    "POST /oauth/revoke": createRevocation({ sessions, refreshTokens, endings }),
   };
   const signedIn = {
     "POST /v1/messages": messagesAt("/v1/messages"),
@@ -209,6 +229,10 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ro
 
   const below: Record<string, Handler> =
     spending === undefined ? {} : { [adminPath]: spending.adminApi(sessions) };
+  if (config.admin !== undefined) {
+    const signOuts = { admin: config.admin, sessions, endings, store: store.endings };
+    below[signOutsPath] = createSignOuts(signOuts);
+  }
 
   const landing = (publicUrl: string) =>
     landingPage({
@@ -234,6 +258,13 @@ export function createGateway(parts: GatewayParts, connections: Connections): Ro
   }
 
   return createRouter({ open, below, signedIn }, authenticate);
+}
+
+/** Whether the configuration says something about a group: who may sign in, which policy, which upstream, who administers. */
+function isGroupNamedIn(config: Config) {
+  const policyGroups = config.policies.map(({ groups }) => groups);
+  const named = new Set(groupListsOf({ ...config, policyGroups }).flatMap(({ groups }) => groups));
+  return (group: string) => named.has(group);
 }
 
 /** What of a person something depends on. Who may sign in at all is asked anew at each refresh. */

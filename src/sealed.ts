@@ -3,7 +3,7 @@
 // Bearers, which clients may read, are in session.ts.
 import { hkdfSync } from "node:crypto";
 import { EncryptJWT, errors, jwtDecrypt } from "jose";
-import { keyId } from "./session.ts";
+import { isCanonical, keyId } from "./session.ts";
 
 export type Purpose = "device grant" | "authorization state" | "refresh token";
 
@@ -42,7 +42,7 @@ export function createSealed<Value>(
       return token.encrypt(first.key);
     },
     async open(text) {
-      if (text.length > sealedLengthMax) return undefined;
+      if (text.length > sealedLengthMax || !text.split(".").every(isCanonical)) return undefined;
       try {
         const { payload } = await jwtDecrypt(
           text,

@@ -1,8 +1,11 @@
 // The gateway's own bearer: minting it after a sign-in and turning one back into a principal. HS256 under
-// session.jwt_secret, with the reference's claims and `kid`, so that its sessions stay valid here and ours there.
-// What the gateway encrypts to itself (grants, state, refresh tokens) is in sealed.ts.
+// session.jwt_secret, with the reference's claims and `kid`, so that its sessions stay valid here and ours there; `sid` and
+// `auth_time` are ours, and say which session a bearer is of. Which sessions have ended is known in endings/. What the gateway
+// encrypts to itself (grants, state, refresh tokens) is in sealed.ts.
 import { createHash } from "node:crypto";
 import { errors, jwtVerify, SignJWT, decodeProtectedHeader } from "jose";
+import type { Endings } from "./endings/endings.ts";
+import { idOf, type Issued, issuedTo, type Session } from "./endings/known-endings.ts";
 
 const audience = "claude-gateway";
 const scheme = "bearer ";
@@ -24,21 +27,27 @@ export type Principal = {
   readonly billingGroupTag?: string | undefined;
 };
 
-/** A bearer's principal, and when it ends, in milliseconds since the epoch. */
-type Verified = { principal: Principal; expiresAt: number };
+/** A bearer's principal and session, and when it expires, in milliseconds since the epoch. */
+type Verified = { principal: Principal; issued: Issued; expiresAt: number };
 
 /** What the IdP says of a person and a bearer repeats. Absent claims stay absent. */
 export type BearerClaims = { sub: string; email?: string; name?: string; groups?: string[] };
 
+export type Denial = "missing_token" | "invalid_token" | "ended_session";
+
 export type Sessions = {
-  /** Signs a bearer for an admitted person. `expiresInSeconds` is its whole lifetime. */
-  mint(claims: BearerClaims): Promise<{ accessToken: string; expiresInSeconds: number }>;
-  /** The principal of a bearer, or `undefined` when it is not a bearer of ours that is valid now. */
-  verify(bearer: string): Promise<Principal | undefined>;
+  /**
+   * Signs a bearer for an admitted person. `expiresInSeconds` is its whole lifetime.
+   * @param session that it is of; without one it is as the reference's are, and can be ended alone
+   */
+  mint(
+    claims: BearerClaims,
+    session?: Session,
+  ): Promise<{ accessToken: string; expiresInSeconds: number }>;
+  /** The session of a bearer of ours that has not expired, and whose it is, whether it has ended or not. */
+  issuedAs(bearer: string): Promise<{ issued: Issued; principal: Principal } | undefined>;
   /** The principal of an Authorization header, with the reason for the audit event when there is none. */
-  authenticate(
-    authorization: string | null,
-  ): Promise<Principal | "missing_token" | "invalid_token">;
+  authenticate(authorization: string | null): Promise<Principal | Denial>;
 };
 
 /**
@@ -53,6 +62,7 @@ export function createSessions(options: {
   issuer: string | undefined;
   billingGroupTag?: string | undefined;
   ttlSeconds: number;
+  endings: Pick<Endings, "hasEnded">;
   now: () => number;
 }): Sessions {
   const keys = options.secrets.map((secret) => ({
@@ -61,12 +71,18 @@ export function createSessions(options: {
   }));
   const verified = new Map<string, Verified>();
 
-  async function mint(claims: BearerClaims) {
+  async function mint(claims: BearerClaims, session?: Session) {
     const [key] = keys;
     if (key === undefined) throw new Error("session.jwt_secret is empty");
     const issuedAt = Math.floor(options.now() / 1000);
     const { sub, email, name, groups } = claims;
-    const own = { aud: audience, billing_group_tag: options.billingGroupTag };
+    const own = {
+      aud: audience,
+      billing_group_tag: options.billingGroupTag,
+      // OpenID Connect Core §2, Front-Channel Logout §3: when the person signed in, and the session that began with it.
+      auth_time: session?.beganAtSeconds,
+      sid: session?.id,
+    };
     const token = new SignJWT({ sub, email, name, groups, ...own })
       .setProtectedHeader({ alg: "HS256", typ: "JWT", kid: key.kid })
       .setIssuedAt(issuedAt)
@@ -78,14 +94,13 @@ export function createSessions(options: {
   async function verify(bearer: string) {
     const known = verified.get(bearer);
     if (known !== undefined) {
-      if (known.expiresAt > options.now()) return known.principal;
+      if (known.expiresAt > options.now()) return known;
       verified.delete(bearer);
       return undefined;
     }
     const fresh = await check(bearer);
-    if (fresh === undefined) return undefined;
-    remember(bearer, fresh);
-    return fresh.principal;
+    if (fresh !== undefined) remember(bearer, fresh);
+    return fresh;
   }
 
   function remember(bearer: string, entry: Verified): void {
@@ -96,6 +111,9 @@ export function createSessions(options: {
   }
 
   async function check(bearer: string): Promise<Verified | undefined> {
+    const dotAt = bearer.lastIndexOf(".");
+    // The signature is of the rest as it is written, and alone could be written in more than one way.
+    if (!isCanonical(bearer.slice(dotAt + 1))) return undefined;
     try {
       const { kid } = decodeProtectedHeader(bearer);
       const key = kid === undefined ? keys[0] : keys.find((candidate) => candidate.kid === kid);
@@ -107,7 +125,9 @@ export function createSessions(options: {
         currentDate: new Date(options.now()),
         ...(options.issuer !== undefined && { issuer: options.issuer }),
       });
-      return { principal: principalOf(payload), expiresAt: (payload.exp ?? 0) * 1000 };
+      const principal = principalOf(payload);
+      const issued = issuedTo(principal.sub, sessionOf(payload, bearer.slice(0, dotAt)));
+      return { principal, issued, expiresAt: (payload.exp ?? 0) * 1000 };
     } catch (error) {
       if (error instanceof errors.JOSEError || error instanceof TypeError) return undefined;
       throw error;
@@ -116,13 +136,14 @@ export function createSessions(options: {
 
   return {
     mint,
-    verify,
+    issuedAs: verify,
     async authenticate(authorization) {
       if (authorization === null) return "missing_token";
       // RFC 9110 §11.1: the scheme is case-insensitive. Without a regular expression: those are slow on long text.
       if (authorization.slice(0, scheme.length).toLowerCase() !== scheme) return "missing_token";
-      const bearer = authorization.slice(scheme.length).trim();
-      return (await verify(bearer)) ?? "invalid_token";
+      const known = await verify(authorization.slice(scheme.length).trim());
+      if (known === undefined) return "invalid_token";
+      return options.endings.hasEnded(known.issued) ? "ended_session" : known.principal;
     },
   };
 }
@@ -132,16 +153,33 @@ export function keyId(secret: string): string {
   return createHash("sha256").update(secret).digest("hex").slice(0, 16);
 }
 
+/**
+ * Whether this is the one way to write what it stands for in base64url (RFC 4648 §3.5, RFC 7515 §2). jose takes blanks, `=` and
+ * spare bits that are not 0 besides: a token would have many spellings, and each would be another.
+ */
+export function isCanonical(base64url: string): boolean {
+  return Buffer.from(base64url, "base64url").toString("base64url") === base64url;
+}
+
 function principalOf(payload: Record<string, unknown>): Principal {
-  const text = (claim: unknown) => (typeof claim === "string" ? claim : undefined);
   const groups = Array.isArray(payload.groups)
     ? payload.groups.filter((group) => typeof group === "string")
     : [];
   return {
-    sub: text(payload.sub) ?? "",
-    email: text(payload.email),
-    name: text(payload.name),
+    sub: textOf(payload.sub) ?? "",
+    email: textOf(payload.email),
+    name: textOf(payload.name),
     groups,
-    billingGroupTag: text(payload.billing_group_tag),
+    billingGroupTag: textOf(payload.billing_group_tag),
   };
+}
+
+/** Of a bearer that names none, as the reference's and those of older versions, a session of its own. */
+function sessionOf({ sid, auth_time, iat }: Record<string, unknown>, signed: string): Session {
+  const [beganAtSeconds = 0] = [auth_time, iat].filter((time) => typeof time === "number");
+  return { id: textOf(sid) ?? idOf(signed), beganAtSeconds };
+}
+
+function textOf(claim: unknown): string | undefined {
+  return typeof claim === "string" ? claim : undefined;
 }

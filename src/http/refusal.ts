@@ -12,7 +12,7 @@ const plainTextPaths = new Set([
   "/protocol",
   "/readyz",
 ]);
-const oauthPaths = new Set(["/oauth/device_authorization", "/oauth/token"]);
+const oauthPaths = new Set(["/oauth/device_authorization", "/oauth/revoke", "/oauth/token"]);
 
 /** What a client may read of an error: its own refusal, or nothing of what went wrong here, which is logged. */
 export function refusalOf(error: unknown, requestId: string): ApiError {

@@ -2,6 +2,7 @@
 // compare-and-set on the stored row, so that whatever replicas and pollers do at once, a grant moves once and is delivered
 // once. The pages that move it are in verification.ts, the polls in token.ts.
 import { createHash, randomBytes, randomInt } from "node:crypto";
+import type { Endings } from "../endings/endings.ts";
 import type { Sealed } from "../sealed.ts";
 import type { BearerClaims } from "../session.ts";
 import type { KeyValue } from "../store/kv.ts";
@@ -30,7 +31,13 @@ export type GrantRequest = {
 export type DeviceGrant = GrantRequest &
   (
     | { state: "pending" }
-    | { state: "approved"; claims: BearerClaims; idpRefreshToken: string | undefined }
+    | {
+        state: "approved";
+        claims: BearerClaims;
+        idpRefreshToken: string | undefined;
+        /** When the person signed in, in seconds since the epoch; absent from grants of older versions. */
+        beganAtSeconds?: number;
+      }
     | { state: "denied" }
   );
 
@@ -63,7 +70,11 @@ export type DeviceGrants = {
 };
 
 /** Grants as sealed rows of the store, which expire by themselves. Every function throws when the store fails. */
-export function createDeviceGrants(kv: KeyValue, sealed: Sealed<DeviceGrant>): DeviceGrants {
+export function createDeviceGrants(
+  kv: KeyValue,
+  sealed: Sealed<DeviceGrant>,
+  endings: Pick<Endings, "beginningOf">,
+): DeviceGrants {
   async function read(key: string): Promise<StoredGrant | undefined> {
     const text = await kv.get(key);
     if (text === undefined) return undefined;
@@ -102,8 +113,14 @@ export function createDeviceGrants(kv: KeyValue, sealed: Sealed<DeviceGrant>): D
       return stored !== undefined && isPending(stored) ? stored : undefined;
     },
 
-    approve: ({ grant, ...row }, claims, idpRefreshToken) =>
-      move({ grant, ...row }, { ...requestOf(grant), state: "approved", claims, idpRefreshToken }),
+    approve: (stored, claims, idpRefreshToken) =>
+      move(stored, {
+        ...requestOf(stored.grant),
+        state: "approved",
+        claims,
+        idpRefreshToken,
+        beganAtSeconds: endings.beginningOf(claims.sub),
+      }),
     deny: (stored) => move(stored, { ...requestOf(stored.grant), state: "denied" }),
     take: (stored) => kv.take(stored.key, stored.text),
     pollsTooFast: async (key) =>

@@ -15,9 +15,11 @@ export function createMetadata(base: PublicBase): Handler {
       issuer,
       device_authorization_endpoint: `${issuer}/oauth/device_authorization`,
       token_endpoint: `${issuer}/oauth/token`,
+      revocation_endpoint: `${issuer}/oauth/revoke`,
       grant_types_supported: [deviceCodeGrantType, refreshTokenGrantType],
       response_types_supported: [],
       token_endpoint_auth_methods_supported: ["none"],
+      revocation_endpoint_auth_methods_supported: ["none"],
       scopes_supported: ["openid", "profile", "email"],
       gateway_protocol_version: gatewayProtocolVersion,
     });

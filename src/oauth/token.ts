@@ -1,62 +1,61 @@
-// POST /oauth/token: the device grant's polls (RFC 8628 §3.4) and the refresh grant (RFC 6749 §6). The IdP's refresh token
-// never leaves the gateway: the client holds it sealed, together with the `sub` it was issued to.
+// POST /oauth/token: the device grant's polls (RFC 8628 §3.4) and the refresh grant (RFC 6749 §6). What a refresh token is, is
+// in refresh-token.ts; how a session ends before its time in revocation.ts.
+import { randomBytes } from "node:crypto";
 import { audit } from "../audit.ts";
+import type { Endings } from "../endings/endings.ts";
+import { issuedTo, type Session } from "../endings/known-endings.ts";
 import { oauthError, oauthJson } from "../http/refusal.ts";
 import { type Incoming, isForm, readForm } from "../http/request.ts";
 import type { Handler } from "../http/router.ts";
 import type { Expected } from "../idp/identity.ts";
 import { type IdentityProvider, IdpError, type IdpGrant } from "../idp/provider.ts";
 import { log } from "../log.ts";
-import type { Sealed } from "../sealed.ts";
 import type { BearerClaims, Sessions } from "../session.ts";
-import type { DeviceGrants } from "./device.ts";
+import type { DeviceGrant, DeviceGrants } from "./device.ts";
+import type { RefreshTokens } from "./refresh-token.ts";
 
 export const deviceCodeGrantType = "urn:ietf:params:oauth:grant-type:device_code";
 export const refreshTokenGrantType = "refresh_token";
 
-/** What a refresh token of ours holds. */
-export type RefreshTokenContent = {
-  idpRefreshToken: string;
-  sub: string;
-  /** What was known of the person when it was issued; absent from tokens that are older than this. */
-  had?: Expected;
-};
-
-/** Tells our refresh tokens from the bare ones of an IdP, which clients that signed in at the reference still hold. */
-const refreshTokenPrefix = "gwr.";
+/** Random bytes in the id of a session: enough that nobody guesses one, and no two are the same. */
+const sessionIdBytes = 16;
 
 /**
  * Answers 200 with tokens (RFC 6749 §5.1), 400 or 429 with the polling errors of RFC 8628 §3.5, 401 `invalid_grant` for a refresh
- * the IdP refuses, 503 `temporarily_unavailable` for one it cannot be asked about. A refresh needs no store.
+ * the IdP refuses or whose session has ended, 503 `temporarily_unavailable` for one the IdP cannot be asked about. A refresh needs
+ * no store.
  */
 export function createTokenEndpoint(deps: {
   grants: DeviceGrants;
-  sessions: Sessions;
-  sealed: Sealed<RefreshTokenContent>;
+  sessions: Pick<Sessions, "mint">;
+  refreshTokens: RefreshTokens;
+  endings: Pick<Endings, "hasEnded" | "hasEverEnded">;
   identityProvider: IdentityProvider;
   ttlHours: number;
   /** Whether anything depends on somebody's groups or e-mail address: which policy, which upstream. */
   decisive: Expected;
 }): Handler {
-  const { grants, sessions, sealed } = deps;
+  const { grants, sessions, refreshTokens, endings } = deps;
 
   async function issue(
     claims: BearerClaims,
     idpRefreshToken: string | undefined,
+    session: Session,
   ): Promise<Response> {
-    const { accessToken, expiresInSeconds } = await sessions.mint(claims);
+    const { sub } = claims;
+    const { accessToken, expiresInSeconds } = await sessions.mint(claims, session);
     const had = { groups: claims.groups !== undefined, email: claims.email !== undefined };
-    const content =
-      idpRefreshToken === undefined ? undefined : { idpRefreshToken, sub: claims.sub, had };
+    const refreshToken =
+      idpRefreshToken && (await refreshTokens.issue({ idpRefreshToken, sub, had, session }));
     return oauthJson(200, {
       access_token: accessToken,
-      ...(content && { refresh_token: refreshTokenPrefix + (await sealed.seal(content)) }),
+      ...(refreshToken && { refresh_token: refreshToken }),
       token_type: "Bearer",
       expires_in: expiresInSeconds,
     });
   }
 
-  async function poll(deviceCode: string): Promise<Response> {
+  async function poll(deviceCode: string, { requestId }: Incoming): Promise<Response> {
     const key = grants.keyOf(deviceCode);
     const stored = await grants.read(key);
     if (stored === undefined) return oauthError(400, "expired_token");
@@ -67,10 +66,17 @@ export function createTokenEndpoint(deps: {
         return oauthError(400, "authorization_pending");
       case "denied":
         return oauthError(400, (await grants.take(stored)) ? "access_denied" : "expired_token");
-      case "approved":
+      case "approved": {
         // The row goes first: of polls that arrive together, one removes it and is answered with the tokens.
         if (!(await grants.take(stored))) return oauthError(400, "expired_token");
-        return issue(grant.claims, grant.idpRefreshToken);
+        const session = sessionOf(grant);
+        if (!endings.hasEnded(issuedTo(grant.claims.sub, session)))
+          return issue(grant.claims, grant.idpRefreshToken, session);
+        log.warn(
+          `sign-in not handed out request_id=${requestId}: ${grant.claims.sub} was signed out everywhere after it`,
+        );
+        return oauthError(400, "expired_token");
+      }
     }
   }
 
@@ -86,28 +92,25 @@ export function createTokenEndpoint(deps: {
       return oauthError(answer === "invalid_grant" ? 401 : 503, answer);
     };
 
-    const ours = refreshToken.startsWith(refreshTokenPrefix);
-    const content = ours
-      ? await sealed.open(refreshToken.slice(refreshTokenPrefix.length))
-      : undefined;
-    if (ours && content === undefined)
-      return fail(
-        "the refresh token was not issued under a current secret",
-        "refresh_token",
-        "invalid_grant",
-      );
-    const idpRefreshToken = content?.idpRefreshToken ?? refreshToken;
-    // Of a bare token, and of one that is older than the note, nothing is known.
-    const { had = { groups: true, email: true } } = content ?? {};
+    const opened = await refreshTokens.open(refreshToken);
+    if (opened === undefined) {
+      const err = "the refresh token was not issued under a current secret, or has expired";
+      return fail(err, "refresh_token", "invalid_grant");
+    }
+    const { idpRefreshToken, sub, had, session } = opened;
+    const ended = () => fail("the session has ended", "session", "invalid_grant");
+    // Before the IdP is asked, which may rotate its token for nobody.
+    if (await endings.hasEverEnded(issuedTo(sub ?? "", session))) return ended();
+
     const expected = {
       groups: had.groups && deps.decisive.groups,
       email: had.email && deps.decisive.email,
     };
-
     let renewed: IdpGrant;
     try {
       renewed = await deps.identityProvider.renew(idpRefreshToken, expected, {
         requestId: incoming.requestId,
+        isBare: sub === undefined,
       });
     } catch (error) {
       if (!(error instanceof IdpError)) throw error;
@@ -118,13 +121,14 @@ export function createTokenEndpoint(deps: {
       );
     }
     const { identity } = renewed;
-    if (content !== undefined && content.sub !== identity.sub) {
-      return fail(
-        `sub changed from ${content.sub} to ${identity.sub}`,
-        "refresh_token",
-        "invalid_grant",
-      );
+    if (sub !== undefined && sub !== identity.sub) {
+      return fail(`sub changed from ${sub} to ${identity.sub}`, "refresh_token", "invalid_grant");
     }
+    // And again, for somebody may have signed out meanwhile. Only of a bare token was it unknown whose it is: for any other the store,
+    // which may fail, is not asked while the IdP's new token is on its way.
+    const issued = issuedTo(identity.sub, session);
+    if (sub === undefined ? await endings.hasEverEnded(issued) : endings.hasEnded(issued))
+      return ended();
     audit({
       evt: "session.refresh",
       result: "success",
@@ -133,7 +137,7 @@ export function createTokenEndpoint(deps: {
       ttl_hours: deps.ttlHours,
       ...who,
     });
-    return issue(identity, renewed.refreshToken ?? idpRefreshToken);
+    return issue(identity, renewed.refreshToken ?? idpRefreshToken, session);
   }
 
   return async (incoming) => {
@@ -144,7 +148,7 @@ export function createTokenEndpoint(deps: {
       case deviceCodeGrantType: {
         const deviceCode = form.get("device_code");
         return deviceCode
-          ? poll(deviceCode)
+          ? poll(deviceCode, incoming)
           : oauthError(400, "invalid_request", "device_code is required");
       }
       case refreshTokenGrantType: {
@@ -156,5 +160,16 @@ export function createTokenEndpoint(deps: {
       default:
         return oauthError(400, "unsupported_grant_type");
     }
+  };
+}
+
+/** The session that begins when an approved grant is handed out. It began when the person signed in. */
+function sessionOf({
+  beganAtSeconds,
+  requestedAt,
+}: Extract<DeviceGrant, { state: "approved" }>): Session {
+  return {
+    id: randomBytes(sessionIdBytes).toString("base64url"),
+    beganAtSeconds: beganAtSeconds ?? Math.floor(requestedAt / 1000),
   };
 }

@@ -5,6 +5,7 @@ import addSpend from "../../sql/002_spend.sql" with { type: "text" };
 import addIdentity from "../../sql/003_identity.sql" with { type: "text" };
 import addSettlement from "../../sql/004_spend_settlement.sql" with { type: "text" };
 import addStandings from "../../sql/005_spend_standings.sql" with { type: "text" };
+import addEndings from "../../sql/006_endings.sql" with { type: "text" };
 import { log } from "../log.ts";
 import type { Database } from "./database.ts";
 
@@ -17,6 +18,7 @@ export const migrations: readonly Migration[] = [
   { version: 3, name: "identity", sql: addIdentity },
   { version: 4, name: "spend_settlement", sql: addSettlement },
   { version: 5, name: "spend_standings", sql: addStandings },
+  { version: 6, name: "endings", sql: addEndings },
 ];
 
 /** The reference gateway's lock key, so that both never migrate one database at the same time. */

@@ -48,6 +48,7 @@ export function observedStore(
     standings: eachSeen("standings", store.standings),
     limits: eachSeen("limits", store.limits),
     effective: eachSeen("effective", store.effective),
+    endings: eachSeen("endings", store.endings),
     probe: seen("probe", () => store.probe()),
     close: () => store.close(),
   };

@@ -3,6 +3,7 @@
 import { log, messageOf } from "../log.ts";
 import type { Database } from "./database.ts";
 import { createEffectiveStore, type EffectiveStore } from "./effective.ts";
+import { createEndingsStore, type EndingsStore } from "./endings.ts";
 import { createKeyValue, type KeyValue, pruneRowsMax } from "./kv.ts";
 import { createLedgerStore, type LedgerStore } from "./ledger.ts";
 import { createLimitsStore, type LimitsStore } from "./limits.ts";
@@ -19,6 +20,8 @@ export type Store = {
   limits: LimitsStore;
   /** Who stands where, for administrators. */
   effective: EffectiveStore;
+  /** Sessions that were ended before their time. */
+  endings: EndingsStore;
   /** Resolves when the database has taken a write, one that leaves it as large as it was; throws when it does not. */
   probe(): Promise<void>;
   /** Ends the sweep and the connections. Bounded; statements under way have two seconds. */
@@ -52,6 +55,7 @@ async function sweepOf(swept: { prune(): Promise<number> }): Promise<void> {
 export function createStore(database: Database, options: StoreOptions = {}): Store {
   const { query } = database;
   const kv = createKeyValue(query);
+  const endings = createEndingsStore(query);
   // A row of its own, so that processes do not wait for each other.
   const probeKey = `probe:${crypto.randomUUID()}`;
   const retention = options.retention && createRetention(query, options.retention);
@@ -61,6 +65,7 @@ export function createStore(database: Database, options: StoreOptions = {}): Sto
   async function sweep(): Promise<void> {
     try {
       await sweepOf(kv);
+      await sweepOf(endings);
       await options.maintain?.();
     } catch (error) {
       // The next sweep does what this one left. An outage is for the requests that meet it to report.
@@ -94,6 +99,7 @@ export function createStore(database: Database, options: StoreOptions = {}): Sto
     standings: createStandingsStore(query),
     limits: createLimitsStore(query),
     effective: createEffectiveStore(query),
+    endings,
     probe: () => kv.put(probeKey, "", probeSeconds),
     close: () => (closing ??= close()),
   };

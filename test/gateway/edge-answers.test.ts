@@ -6,6 +6,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSessions } from "../../src/session.ts";
+import { nothingEnded } from "../support/endings.ts";
 import { bodyOf, exchange, headerOf } from "../support/raw-http.ts";
 import { jwtSecret, openScene } from "../support/scene.ts";
 import { selfSigned } from "../support/self-signed.ts";
@@ -103,6 +104,7 @@ test("a bearer that is missing, junk, expired, forged or for another gateway is 
       secrets: [jwtSecret],
       issuer: `http://localhost:${port}`,
       ttlSeconds: 3_600,
+      endings: nothingEnded,
       now: Date.now,
       ...over,
     });

@@ -11,6 +11,7 @@ import { flushLog, setLogDescriptor, setLogLevel, stderr } from "../../src/log.t
 import { createSessions } from "../../src/session.ts";
 import { adminPath, createAdminApi } from "../../src/spend/admin/admin-api.ts";
 import { createLimitsStore, type LimitsStore } from "../../src/store/limits.ts";
+import { nothingEnded } from "../support/endings.ts";
 import { type Migrated, migratedPostgres } from "../store/migrated.ts";
 
 export const writeKey = "write-key-0123456789abcdef0123456789";
@@ -32,6 +33,7 @@ export const sessionsAt = (now: () => number) =>
     secrets: ["0123456789abcdef0123456789abcdef"],
     issuer: undefined,
     ttlSeconds: 3600,
+    endings: nothingEnded,
     now,
   });
 

@@ -2,6 +2,7 @@
 // of the others.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import { createEndingsStore } from "../../src/store/endings.ts";
 import { migratedPostgres, type Migrated } from "./migrated.ts";
 
 const readme = await Bun.file(join(import.meta.dir, "..", "..", "README.md")).text();
@@ -62,6 +63,10 @@ async function fill(principal: string, index: number): Promise<void> {
     values (${principal}, 'somebody@example.com', 'Somebody', '["eng"]')`;
   await query`
     insert into principal_groups (day, principal, groups) values ('2026-11-23', ${principal}, '["eng"]')`;
+  await createEndingsStore(query).record(
+    [{ kind: "principal", principal, throughSeconds: 5, actor }],
+    3_600,
+  );
   await query`
     insert into spend_limits (id, scope_type, scope_id, amount, created_by)
     values (${`spl_user_${index}`}, 'user', ${principal}, 5, ${actor}),
@@ -111,7 +116,7 @@ describe("erasing one person", () => {
       ["admin-key:tf", user, null],
     ]);
     for (const other of others) {
-      expect(await count("admin_audit", `actor = 'oidc:' || ${literal(other)}`)).toBe(1);
+      expect(await count("admin_audit", `actor = 'oidc:' || ${literal(other)}`)).toBe(2);
       expect(
         await count(
           "admin_audit",
@@ -119,6 +124,13 @@ describe("erasing one person", () => {
         ),
       ).toBe(2);
     }
+  });
+
+  test("leaves of the times when they were signed out everywhere only that there were some", async () => {
+    const rows = await database.query<{ target: string; after: object }>`
+      select target, after from admin_audit where action = 'principal.sign_out' order by id`;
+    expect(rows.map(({ target }) => target)).toEqual(["erased", ...others]);
+    expect(rows[0]?.after).toMatchObject({ type: "sign_out", user_id: "erased" });
   });
 
   test("writes the end of each of their caps into the trail", async () => {
@@ -147,6 +159,10 @@ describe("erasing one person", () => {
     expect(await count("spend_limits", "id = 'spl_group'")).toBe(1);
   });
 
+  test("leaves that they were signed out, without which their refresh tokens would be good again", async () => {
+    expect(await count("ended_principals", `principal = ${literal(sub)}`)).toBe(1);
+  });
+
   test("knows every column in which a principal or an actor is kept", async () => {
     // A table that comes later belongs in README.md's SQL, and in this list.
     const columns = await database.query<{ name: string }>`
@@ -155,6 +171,7 @@ describe("erasing one person", () => {
       order by 1`;
     expect(columns.map(({ name }) => name)).toEqual([
       "admin_audit.actor",
+      "ended_principals.principal",
       "principal_emails.email",
       "principal_emails.principal",
       "principal_groups.principal",

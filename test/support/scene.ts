@@ -1,5 +1,6 @@
 // A gateway with everything it stands between: a database, an OpenID provider, an upstream that a test can bend.
 import { type BearerClaims, createSessions } from "../../src/session.ts";
+import { nothingEnded } from "./endings.ts";
 import { freePort, type GatewayProcess, startGateway } from "./gateway.ts";
 import { type HostileIdp, startHostileIdp } from "./hostile-idp.ts";
 import { startPostgres } from "./postgres.ts";
@@ -70,6 +71,7 @@ export async function openScene(
     secrets: [jwtSecret],
     issuer: publicUrl,
     ttlSeconds: 3600,
+    endings: nothingEnded,
     now: Date.now,
   });
   const bearer = async (claims: BearerClaims = { sub: "ada", email: "ada@example.com" }) =>

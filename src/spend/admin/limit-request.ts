@@ -2,9 +2,19 @@
 // names it. What comes of it, given the cap that is there already, is limit-contents.ts's.
 import { ApiError } from "../../http/errors.ts";
 import type { LimitScope } from "../../store/limits.ts";
-import { storable } from "../../store/stored-text.ts";
 import { type ScopeType, scopeTypes } from "../caps.ts";
 import { type PeriodName, periodNames } from "../periods.ts";
+import {
+  asName,
+  asObject,
+  asText,
+  type Fields,
+  fieldsOf,
+  invalid,
+  isGiven,
+  kindOf,
+  required,
+} from "./body-fields.ts";
 import { scopeIdFields } from "./scope.ts";
 
 export type LimitRequest = {
@@ -20,16 +30,13 @@ export type PoolRequest = {
   readonly isPaused: boolean | undefined;
 };
 
-/** Longest id of a scope, in bytes of UTF-8: an index entry of PostgreSQL has room for some 2,700. */
-const scopeIdBytesMax = 1_024;
-
 /**
  * Checked in the order scope, amount, period, currency, pooled_budget, and then whether an amount is missing; unknown fields are
  * ignored.
  * @throws ApiError `invalid_request_error` for the first that is wrong.
  */
 export function readLimitRequest(body: string): LimitRequest {
-  const fields = asObject(parsed(body), "");
+  const fields = fieldsOf(body);
   const scope = asObject(required(fields.scope, "scope"), "scope");
   const scopeType = asScopeType(scope.type);
   const scopeId = scopeIdOf(scopeType, scope);
@@ -41,14 +48,6 @@ export function readLimitRequest(body: string): LimitRequest {
   if (pool === undefined) required(fields.amount, "amount");
   checkMayPool(pool, scopeType, period);
   return { scope: { scope_type: scopeType, scope_id: scopeId, period }, amount, pool };
-}
-
-function parsed(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    throw new ApiError("invalid_request_error", "invalid JSON body");
-  }
 }
 
 function asScopeType(value: unknown): ScopeType {
@@ -64,13 +63,7 @@ function scopeIdOf(scopeType: ScopeType, scope: Fields): string {
   const name = scopeIdFields[scopeType];
   if (name === undefined) return "";
   const field = `scope.${name}`;
-  const id = asText(required(scope[name], field), field);
-  if (id === "") throw invalid(field, "String must contain at least 1 character(s)");
-  if (id.includes("\0")) throw invalid(field, "String must not contain U+0000");
-  if (Buffer.byteLength(id) > scopeIdBytesMax) {
-    throw invalid(field, `String must contain at most ${scopeIdBytesMax} byte(s) of UTF-8`);
-  }
-  return storable(id);
+  return asName(required(scope[name], field), field);
 }
 
 /** At most 18 digits, which is less than a bigint of the database holds. */
@@ -129,40 +122,4 @@ function checkMayPool(
       "Pooled budgets are monthly only. Set pooled fields on the group's monthly limit.",
     );
   }
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-function asObject(value: unknown, field: string): Fields {
-  if (isObject(value)) return value;
-  throw invalid(field, `Expected object, received ${kindOf(value)}`);
-}
-
-function isObject(value: unknown): value is Fields {
-  return kindOf(value) === "object";
-}
-
-function asText(value: unknown, field: string): string {
-  if (typeof value === "string") return value;
-  throw invalid(field, `Expected string, received ${kindOf(value)}`);
-}
-
-function required(value: unknown, field: string): unknown {
-  if (value !== undefined) return value;
-  throw invalid(field, "Required");
-}
-
-function isGiven<T>(value: T): value is NonNullable<T> {
-  return value !== undefined && value !== null;
-}
-
-/** What JSON calls a value of this kind. */
-function kindOf(value: unknown): string {
-  if (value === null) return "null";
-  return Array.isArray(value) ? "array" : typeof value;
-}
-
-/** @param field empty for the body itself */
-function invalid(field: string, message: string): ApiError {
-  return new ApiError("invalid_request_error", field === "" ? message : `${field}: ${message}`);
 }

@@ -14,7 +14,8 @@ const steps = {
   directory: true,
   admission: true,
   refresh_token: true,
-} as const satisfies Record<IdpStep | "refresh_token", true>;
+  session: true,
+} as const satisfies Record<IdpStep | "refresh_token" | "session", true>;
 
 const accessRefusals = {
   ip_denylist: true,
@@ -63,10 +64,12 @@ export function createAuditCounts({
       // Nothing is refused; what there is to count of it is counted elsewhere.
       case "config.load":
       case "access.public_client":
+      case "session.revoke":
       case "managed.serve":
       case "desktop_bootstrap.serve":
       case "admin.limit.upsert":
       case "admin.limit.delete":
+      case "admin.sign_out":
       case "inference":
       case "spend.metered":
         return undefined;
