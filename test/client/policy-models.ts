@@ -1,7 +1,7 @@
 // Which models two people get under different policies (policies.ts): what the client offers, what it does when another is
 // asked for, and what the gateway answers to a client that does not know its settings.
-import { join } from "node:path";
 import type { Check } from "./checks.ts";
+import { credentialsIn } from "./credentials.ts";
 import { denied, offered } from "./policies.ts";
 import { look } from "./screen.ts";
 import type { Seat } from "./seat.ts";
@@ -31,7 +31,7 @@ export async function checkOneModel(seat: Seat, prompt: string, check: Check): P
   );
 
   // A machine whose settings name no gateway: this client reads the gateway's no more than a foreign one does.
-  const bearer = await bearerOf(seat);
+  const { jwt: bearer } = await credentialsIn(workplace);
   const elsewhere = await scene.openWorkplace({});
   const bypassing = await elsewhere.run(insisting, printSecondsMax, {
     ANTHROPIC_BASE_URL: scene.base,
@@ -96,11 +96,4 @@ export async function checkEveryModel(seat: Seat, prompt: string, check: Check):
 async function modelsShown({ terminal }: Seat): Promise<{ options: string[]; screen: string }> {
   const screen = await look(terminal, { command: "/model", view: /Select model/ });
   return { screen, options: screen.split("\n").filter((line) => /^\s*❯?\s*\d+\. /.test(line)) };
-}
-
-/** The access token that the client keeps after its sign-in. */
-async function bearerOf({ workplace }: Seat): Promise<string> {
-  const path = join(workplace.configDirectory, ".credentials.json");
-  const { enterpriseGateway }: { enterpriseGateway: { jwt: string } } = await Bun.file(path).json();
-  return enterpriseGateway.jwt;
 }

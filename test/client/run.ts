@@ -9,6 +9,7 @@ import { journey } from "./journey.ts";
 import { managed, people } from "./policies.ts";
 import { policyJourney } from "./policy-journey.ts";
 import { openScene, type Scene } from "./scene.ts";
+import { sessionsEnd, sessionsOutlast } from "./sessions.ts";
 import { telemetryArrives } from "./telemetry.ts";
 import { missingTools, runToItsEnd } from "./terminal.ts";
 import { checkTraces } from "./traces.ts";
@@ -23,7 +24,7 @@ process.exit(await main());
 
 /** @returns the exit code: 0 all checks passed, 1 not, 2 cannot be run here. */
 async function main(): Promise<number> {
-  const stages = { conversation, policies, telemetry };
+  const stages = { conversation, policies, telemetry, sessions };
   const words = process.argv.slice(2);
   const isStage = (word: string): word is keyof typeof stages => word in stages;
   const chosen = (words.length === 0 ? Object.keys(stages) : words).filter(isStage);
@@ -68,6 +69,13 @@ async function policies(command: string, check: Check): Promise<void> {
 async function telemetry(command: string, check: Check): Promise<void> {
   console.log("== telemetry, in the organisation's own collector");
   await telemetryArrives(command, { prompt, check });
+}
+
+async function sessions(command: string, check: Check): Promise<void> {
+  console.log("== sessions that are ended");
+  await sessionsEnd(command, { prompt, check });
+  console.log("== sessions while the identity provider cannot answer");
+  await sessionsOutlast(command, { prompt, check });
 }
 
 async function askSecondOpinion({ base, client, answer }: Scene, check: Check): Promise<void> {

@@ -22,6 +22,11 @@ export async function enterLine(terminal: Terminal, line: string): Promise<void>
   terminal.press("Enter");
 }
 
+/** Shown where a conversation ends with this, said by the client. */
+export function lastSaid(words: string): RegExp {
+  return new RegExp(`● ${RegExp.escape(words)}[^●]*$`);
+}
+
 /** The pages of a view: the one that is wanted, and the key that turns to the next. */
 type Pages = { wanted: RegExp; key: string };
 

@@ -7,6 +7,10 @@ import type { Terminal } from "./terminal.ts";
 const signInSecondsMax = 120;
 const lookEveryMs = 500;
 
+/** Where the client waits for a question, and where it still waits for the browser, below a conversation that there was before. */
+const waitsForQuestion = /^\s*❯|\? for shortcuts/m;
+const waitsForBrowser = /Waiting for sign-in/;
+
 /** What the client asks on the way, and the key that goes on. `avoid` is the choice that must not be under the cursor. */
 const questions: readonly { shown: RegExp; avoid?: RegExp; move?: string }[] = [
   { shown: /Connected to/ },
@@ -44,7 +48,8 @@ export async function signIn(
     }
     const question = questions.find(({ shown }) => shown.test(screen));
     if (question === undefined) {
-      ready = approved !== undefined && /^\s*❯|\? for shortcuts/m.test(screen);
+      ready =
+        approved !== undefined && waitsForQuestion.test(screen) && !waitsForBrowser.test(screen);
       continue;
     }
     const wrong = question.avoid?.test(screen) ?? false;

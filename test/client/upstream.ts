@@ -1,6 +1,6 @@
 // The one part of the journey with no local form: the model API. It answers every call in Anthropic's format with the same
 // words, streamed or not, and remembers what it was asked. It does one thing that it is told: a prompt with the line
-// `use NAME {…}` is answered with that use of a tool.
+// `use NAME {…}` is answered with that use of a tool. It can be set to break off what it streams.
 
 type Seen = { path: string; headers: Headers; body: string };
 
@@ -30,8 +30,13 @@ export type Upstream = {
   calls: readonly MessagesCall[];
   /** How long it takes to begin an answer, and the same again to end one that is streamed. Set to be slower than at once. */
   pauseMs: number;
+  /** How streamed answers break off after their first word, if they do. Needs a pause, for what was said to be read. */
+  breaksOff: BreakOff | undefined;
   stop(): Promise<void>;
 };
+
+/** The connection is reset, or the body ends as if everything had been said. */
+export type BreakOff = "reset" | "end";
 
 /** The upstream's own id of every answer. */
 export const upstreamRequestId = "req_upstream";
@@ -61,11 +66,10 @@ export function startUpstream(words: readonly string[]): Upstream {
       calls.push(call);
       const use = toldToUse(call);
       const answer = use === undefined ? text(words) : toolUse(use);
-      const { pauseMs } = upstream;
-      await Bun.sleep(pauseMs);
+      await Bun.sleep(upstream.pauseMs);
       const headers = { "request-id": upstreamRequestId };
       if (call.stream !== true) return Response.json(message(call.model, answer), { headers });
-      return new Response(streamOf(events(call.model, answer), pauseMs), {
+      return new Response(streamOf(events(call.model, answer), upstream), {
         headers: { ...headers, "content-type": "text/event-stream; charset=utf-8" },
       });
     },
@@ -75,6 +79,7 @@ export function startUpstream(words: readonly string[]): Upstream {
     seen,
     calls,
     pauseMs: 0,
+    breaksOff: undefined,
     stop: () => server.stop(true),
   };
   return upstream;
@@ -155,14 +160,23 @@ function events(model: string, answer: Answer): Event[] {
   ];
 }
 
-/** The first event at once, the others after a pause. */
-function streamOf([first, ...others]: Event[], pauseMs: number): ReadableStream<string> {
+/** Events of a streamed answer up to the first word. */
+const brokenEvents = 3;
+
+/** The first event at once, the others, or those before it breaks off, after a pause. */
+function streamOf(
+  all: readonly Event[],
+  { pauseMs, breaksOff }: Pick<Upstream, "pauseMs" | "breaksOff">,
+): ReadableStream<string> {
+  const said = all.slice(0, breaksOff === undefined ? all.length : brokenEvents).map(frame);
   return new ReadableStream({
     async start(controller) {
-      if (first !== undefined) controller.enqueue(frame(first));
+      controller.enqueue(said[0] ?? "");
       await Bun.sleep(pauseMs);
-      controller.enqueue(others.map(frame).join(""));
-      controller.close();
+      controller.enqueue(said.slice(1).join(""));
+      if (breaksOff !== "reset") return controller.close();
+      await Bun.sleep(pauseMs);
+      controller.error(); // resets the connection; an error to go with it would be printed
     },
   });
 }
