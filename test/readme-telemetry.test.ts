@@ -9,23 +9,9 @@ import { attributeMeanings } from "../src/telemetry/requests/attributes.ts";
 import { recordOf } from "../src/telemetry/requests/records.ts";
 import { spansOf } from "../src/telemetry/requests/spans.ts";
 import { type Exposition, readExposition } from "./telemetry/metrics/exposition.ts";
+import { readme, root, tableOf } from "./support/readme.ts";
 import { metricsScene } from "./telemetry/metrics/scene.ts";
 import { attempt, finishedRequest } from "./telemetry/requests/finished-requests.ts";
-
-const root = join(import.meta.dir, "..");
-const readme = await Bun.file(join(root, "README.md")).text();
-
-/** The rows of the table below this line: the texts of their cells. */
-function tableOf(head: string): string[][] {
-  const [, table = ""] = readme.split(`\n${head}\n`);
-  const [, ...rows] = table.slice(0, table.indexOf("\n\n")).split("\n");
-  return rows.map((row) =>
-    row
-      .slice(1, -1)
-      .split("|")
-      .map((cell) => cell.trim()),
-  );
-}
 
 const quoted = (text: string) => `\`${text}\``;
 

@@ -1,14 +1,14 @@
 // The YAML in README.md is YAML that the gateway takes: every block, a whole configuration or a part of one, is read as it
-// stands, with made-up secrets.
+// stands, with made-up secrets. And what it names is there: settings, variables, tests, source files, its own headings.
 import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { warningsOf } from "../src/boot.ts";
 import { loadConfig } from "../src/config/load.ts";
 import { sections } from "../src/config/schema.ts";
 import { priceKeyOf } from "../src/models/price-overrides.ts";
-
-const readme = await Bun.file(join(import.meta.dir, "..", "README.md")).text();
+import { readme, root, tableOf } from "./support/readme.ts";
 
 /** What a part is put into; an upstream of each kind that parts name. */
 const base = {
@@ -88,15 +88,87 @@ describe("README.md", () => {
     expect(needed.filter((name) => !compose.includes(` ${name}:`))).toEqual([]);
   });
 
-  test("its table of settings names sections that exist, and every section", () => {
-    const [, table = ""] = /^(\| key \| default \|.*?)\n\n/ms.exec(readme) ?? [];
-    const named = [...table.matchAll(/^\| `([^|]*?)` \| /gms)]
-      .flatMap(([, keys = ""]) => keys.split("`, `"))
-      .map((key) => key.split(/[.[]/, 1)[0] ?? "")
-      .filter((name) => /^[a-z][a-z_]+$/.test(name));
-    expect(Object.keys(sections).filter((name) => !named.includes(name))).toEqual([]);
+  test("its table of settings has every section, and every key that is not shown in an example of its own", () => {
+    const settings = tableOf("| key | default | |").map(([keys = ""]) => keys);
+    const missing = Object.entries(sections).flatMap(([section, schema]) => {
+      const rows = settings.filter((keys) => keys.startsWith(`\`${section}`));
+      const isShown = rows.join() === `\`${section}\``;
+      const text = isShown ? exampleOf(section) : rows.join();
+      const keys = "properties" in schema ? Object.keys(schema.properties) : [];
+      const unnamed = keys.filter((key) => !new RegExp(`[. ]${key}\\b`).test(text));
+      return rows.length === 0 ? [section] : unnamed.map((key) => `${section}.${key}`);
+    });
+    expect(missing).toEqual([]);
+  });
+
+  test("its table of variables has each one that is the gateway's own", async () => {
+    const table = tableOf("| environment | default | |").join();
+    const sources = await Promise.all(
+      Array.from(new Bun.Glob("src/**/*.ts").scanSync(root)).map((file) =>
+        Bun.file(join(root, file)).text(),
+      ),
+    );
+    const read = new Set(sources.join().match(/\bCLAUDE_GATEWAY_\w+/g));
+    // Set by the build.
+    read.delete("CLAUDE_GATEWAY_VERSION");
+    expect(read.size).toBeGreaterThan(3);
+    expect([...read].filter((name) => !table.includes(`\`${name}\``))).toEqual([]);
+  });
+
+  test("every test that it names exists", () => {
+    const named = new Set(readme.match(/\btest\/[\w./-]+\.ts\b/g));
+    expect(named.size).toBeGreaterThan(50);
+    expect([...named].filter((file) => !existsSync(join(root, file)))).toEqual([]);
+  });
+
+  test("names a test for every threat and every fault", () => {
+    const threats = tableOf("| threat | what stands against it | test |");
+    const faults = tableOf("| fault | what developers notice | what is kept | test |");
+    const rows = [...threats.filter(([threat = ""]) => !threat.startsWith("**")), ...faults];
+    expect(rows.length).toBeGreaterThan(50);
+    expect(rows.filter((row) => !/`test\/[\w/-]+\.test\.ts`/.test(row.at(-1) ?? ""))).toEqual([]);
+  });
+
+  test("its invariants are held in files that exist", () => {
+    const places = tableOf("| invariant | what breaks without it | where it is held |").flatMap(
+      (row) => row.at(-1)?.split(", ") ?? [],
+    );
+    expect(places.length).toBeGreaterThan(30);
+    const isThere = (place: string) => existsSync(join(root, "src", place.replaceAll("`", "")));
+    expect(places.filter((place) => !isThere(place))).toEqual([]);
+  });
+
+  test("its import order and its table of modules have every domain of src/", () => {
+    const files = Array.from(new Bun.Glob("**/*.ts").scanSync(join(root, "src")));
+    const domains = new Set(
+      files
+        .filter((file) => !file.endsWith(".d.ts"))
+        .map((file) => file.replace(/(\/.*|\.ts)$/, "")),
+    );
+    const [order = ""] = /^`main → .*`$/m.exec(readme) ?? [];
+    expect(order.replaceAll("`", "").split(" → ").toSorted()).toEqual([...domains].toSorted());
+    const modules = tableOf("| module | owns | its third-party package |").map(([name]) => name);
+    const named = new Set<string>(modules.join().match(/[\w-]+(?=\/|\.ts)/g));
+    expect([...domains].filter((domain) => !named.has(domain))).toEqual([]);
+  });
+
+  test("its links lead to headings that it has", () => {
+    const headings = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^\w\- ]/g, "")
+        .replaceAll(" ", "-"),
+    );
+    const links = [...readme.matchAll(/\]\(#([^)]+)\)/g)].map(([, link = ""]) => link);
+    expect(links.length).toBeGreaterThan(20);
+    expect(links.filter((link) => !headings.includes(link))).toEqual([]);
   });
 });
+
+/** The block that begins with a section. */
+function exampleOf(section: string): string {
+  return blocks.find(({ text }) => text.startsWith(`${section}:`))?.text ?? "";
+}
 
 function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
