@@ -132,12 +132,11 @@ export function interruptedPage(page: { userCode?: string | undefined }): Page {
     title: "Sign-in interrupted",
     formAction: formActionSources([]),
     main: markup`<h1 class="outcome bad">${stopSign}<span>Sign-in interrupted</span></h1>
-<p>Your organization's sign-in service could not be reached. Nothing is lost: your device still waits, and its code stays valid. Try again in a moment.</p>
+<p>Your organization's sign-in service could not be reached. Nothing is lost: your device still waits, and its code stays valid. Try again in a moment; if it keeps happening, tell your IT administrator.</p>
 <form method="get" action="/device">
 ${page.userCode === undefined ? markup`` : markup`<input type="hidden" name="user_code" value="${page.userCode}">`}
 <div class="actions"><button type="submit">Try again</button></div>
-</form>
-<p>If it keeps happening, tell your IT administrator.</p>`,
+</form>`,
   });
 }
 
