@@ -77,6 +77,8 @@ describe("a request", () => {
       "x-claude-gateway-user-email": "root@example.com",
       "x-litellm-end-user-id": "root",
       "x-forwarded-for": "10.0.0.1",
+      // Longer than anything an SDK says of itself.
+      "x-stainless-lang": "x".repeat(257),
     };
     await upstream({ headers: { "x-team": "platform" } }).send(
       call({ headers: { ...sent, ...dropped } }),
