@@ -7,7 +7,7 @@ import { requireAllowedAddresses } from "./address-rules.ts";
 
 export type HostAddresses = {
   /**
-   * Addresses of a host, all of them allowed, the one to try first first.
+   * Addresses of a host, all of them allowed, the one to try first first; at once where they are known.
    * @throws EgressBlockedError when one of them is forbidden, since the next connection might pick it; Error when there is none.
    */
   of(
@@ -15,7 +15,7 @@ export type HostAddresses = {
     port: number,
     /** Whether the connection is ours to make to these, and not a proxy's. */
     isDirect?: (addresses: readonly string[]) => boolean,
-  ): Promise<readonly string[]>;
+  ): readonly string[] | Promise<readonly string[]>;
   /** Nobody answers at this address: others go first, and the name is looked up again. */
   failed(host: string, port: number, address: string): void;
 };
@@ -52,6 +52,7 @@ type Known = { addresses: readonly string[]; lookedUpAt: number };
 export function createHostAddresses(options: HostAddressesOptions): HostAddresses {
   const { allowLoopback, now, resolve = systemAddresses, lookUpMs = usualLookUpMs } = options;
   const known = new Map<string, Known>();
+  const literals = new Map<string, readonly string[]>();
   const pending = new Map<string, Promise<readonly string[]>>();
 
   /** One look-up at a time for each host, however many wait for it. */
@@ -86,29 +87,45 @@ export function createHostAddresses(options: HostAddressesOptions): HostAddresse
     return addresses;
   }
 
+  /** A host that is an address leads to itself, and is checked once. */
+  function itself(host: string): readonly string[] {
+    let addresses = literals.get(host);
+    if (addresses === undefined) {
+      addresses = [host];
+      requireAllowedAddresses(host, addresses, allowLoopback);
+      if (literals.size >= hostsMax) literals.clear();
+      literals.set(host, addresses);
+    }
+    return addresses;
+  }
+
+  async function renewedOrKept(
+    key: string,
+    renewed: Promise<readonly string[]>,
+    entry: Known,
+    ageMs: number,
+  ): Promise<readonly string[]> {
+    try {
+      return await renewed;
+    } catch (error) {
+      // A name that leads to a forbidden place has been forgotten; one that merely was not found has not.
+      if (known.has(key) && ageMs < keptMs) return entry.addresses;
+      throw error;
+    }
+  }
+
   return {
-    async of(host, port, isDirect = () => true) {
-      if (isIP(host) !== 0) {
-        requireAllowedAddresses(host, [host], allowLoopback);
-        return [host];
-      }
+    of(host, port, isDirect = () => true) {
+      if (isIP(host) !== 0) return itself(host);
       const key = `${host}:${port}`;
       const entry = known.get(key);
       if (entry === undefined) return lookUp(key, host, port, isDirect);
       const ageMs = Math.abs(now() - entry.lookedUpAt);
       if (ageMs < freshMs) return entry.addresses;
       const renewed = lookUp(key, host, port, isDirect);
-      if (ageMs < renewedMs) {
-        renewed.catch(() => undefined);
-        return entry.addresses;
-      }
-      try {
-        return await renewed;
-      } catch (error) {
-        // A name that leads to a forbidden place has been forgotten; one that merely was not found has not.
-        if (known.has(key) && ageMs < keptMs) return entry.addresses;
-        throw error;
-      }
+      if (ageMs >= renewedMs) return renewedOrKept(key, renewed, entry, ageMs);
+      renewed.catch(() => undefined);
+      return entry.addresses;
     },
     failed(host, port, address) {
       const entry = known.get(`${host}:${port}`);

@@ -20,7 +20,7 @@ export type Way = {
 /** The network as the gateway may use it. Names that were looked up are kept for all who ask. */
 export type Network = {
   /** @throws EgressBlockedError for what the rules forbid; Error when the host has no address. */
-  wayTo(target: URL): Promise<Way>;
+  wayTo(target: URL): Way | Promise<Way>;
   /** Nobody answered at this address. */
   failed(target: URL, address: string): void;
 };
@@ -45,21 +45,18 @@ export function createNetwork({
 }: NetworkOptions): Network {
   const addresses = createHostAddresses(options);
   return {
-    async wayTo(target) {
+    wayTo(target) {
       const host = requireAllowedHost(target);
       const isHanded = namesToProxy && isIP(host) === 0 && !proxies.runtimeExempts(host);
-      const asked = isHanded ? proxies.urlFor(target, []) : undefined;
-      if (asked !== undefined) {
+      const handedTo = isHanded ? proxies.urlFor(target, []) : undefined;
+      if (handedTo !== undefined) {
         requireRemoteName(host);
-        return { hosts: [host], proxy: asked };
+        return { hosts: [host], proxy: handedTo };
       }
       const proxyFor = (found: readonly string[]) => proxies.urlFor(target, found);
-      const hosts = await addresses.of(
-        host,
-        portOf(target),
-        (found) => proxyFor(found) === undefined,
-      );
-      return { hosts, proxy: proxyFor(hosts) };
+      const way = (hosts: readonly string[]) => ({ hosts, proxy: proxyFor(hosts) });
+      const found = addresses.of(host, portOf(target), (asked) => proxyFor(asked) === undefined);
+      return found instanceof Promise ? found.then(way) : way(found);
     },
     failed: (target, address) =>
       addresses.failed(requireAllowedHost(target), portOf(target), address),
@@ -79,14 +76,20 @@ export function createOutbound(
 
   return async (url, init) => {
     const target = new URL(url);
+    // Every request passes here: nothing is waited for that is known, and nothing built that is not needed.
     const way = network.wayTo(target);
-    // A name look-up cannot be stopped, only left behind.
-    const { hosts, proxy } = await (init?.signal ? orAborted(init.signal, way) : way);
+    const { hosts, proxy } = way instanceof Promise ? await unlessAborted(init?.signal, way) : way;
     const headers = init?.headers instanceof Headers ? init.headers : new Headers(init?.headers);
     headers.set("host", target.host);
     const name = hostOf(target);
-    const tls = isIP(name) === 0 ? { ...trust, serverName: name } : trust;
-    const request = { ...init, headers, tls, redirect: "manual", proxy: proxy ?? false } as const;
+    const request: BunFetchRequestInit = {
+      ...init,
+      headers,
+      redirect: "manual",
+      proxy: proxy ?? false,
+    };
+    if (target.protocol === "https:")
+      request.tls = isIP(name) === 0 ? { ...trust, serverName: name } : trust;
 
     for (const host of proxy === undefined ? hosts.slice(0, -1) : []) {
       try {
@@ -100,6 +103,11 @@ export function createOutbound(
     const last = proxy === undefined ? hosts.at(-1) : hosts[0];
     return fetch(pinned(target, last ?? name), request);
   };
+}
+
+/** A name look-up cannot be stopped, only left behind. */
+function unlessAborted(signal: AbortSignal | null | undefined, way: Promise<Way>): Promise<Way> {
+  return signal ? orAborted(signal, way) : way;
 }
 
 /** The URL with the address in place of its host. */

@@ -47,15 +47,18 @@ export async function attemptOn(
   // The listener stays when the head is there: a client that hangs up during the body cancels the upstream too.
   clientGone.addEventListener("abort", () => abort.abort(), { once: true });
   let timedOutMs: number | undefined;
-  const giveUpAfter = (ms: number) =>
-    setTimeout(() => {
-      timedOutMs = ms;
-      abort.abort();
-    }, ms);
-  let timer = giveUpAfter(ttfbMs);
+  let isBegun = false;
+  const giveUp = (ms: number) => {
+    timedOutMs = ms;
+    abort.abort();
+  };
+  // One timer as a rule: what it is for is asked when it fires.
+  let timer = setTimeout(() => {
+    if (!isBegun) return giveUp(ttfbMs);
+    timer = setTimeout(giveUp, bodyMsMax, bodyMsMax);
+  }, ttfbMs);
   const onHead = () => {
-    clearTimeout(timer);
-    timer = giveUpAfter(bodyMsMax);
+    isBegun = true;
   };
   try {
     const answer = await send(route, abort.signal, onHead);

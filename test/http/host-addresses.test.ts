@@ -21,7 +21,7 @@ function scene(options: Partial<HostAddressesOptions> = {}) {
     },
     ...options,
   });
-  return { dns, clock, addresses, ask: () => addresses.of("api.example", 443) };
+  return { dns, clock, addresses, ask: async () => addresses.of("api.example", 443) };
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
