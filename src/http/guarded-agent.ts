@@ -1,5 +1,5 @@
 // The connections that node:http makes for a library: to an address that was checked, under the host's name, so that nobody looks
-// the name up a second time; through the proxy that the environment names. Requests that we make ourselves are outbound.ts's.
+// the name up a second time; https through the proxy that the environment names. Requests that we make ourselves are outbound.ts's.
 import { Agent as HttpAgent, type AgentOptions } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import type { Network } from "./outbound.ts";

@@ -17,7 +17,7 @@ export type Way = {
   readonly proxy: string | undefined;
 };
 
-/** The network as the gateway may use it. Names that were looked up are kept for all who ask. */
+/** The network as a part of the gateway may use it. Names that were looked up are kept for all who ask this one. */
 export type Network = {
   /** @throws EgressBlockedError for what the rules forbid; Error when the host has no address. */
   wayTo(target: URL): Way | Promise<Way>;
